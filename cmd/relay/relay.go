@@ -1,0 +1,247 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"strconv"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"golang.org/x/sys/unix"
+
+	"camrelay/internal/auth"
+	"camrelay/internal/config"
+	"camrelay/internal/egress"
+	"camrelay/internal/httpapi"
+	"camrelay/internal/ingest"
+	"camrelay/internal/listener"
+	"camrelay/internal/roster"
+	"camrelay/internal/store"
+	"camrelay/internal/stream"
+	"camrelay/web"
+)
+
+// relay is a running relay: its parts, in the order in which they were made.
+type relay struct {
+	cfg        *config.Config
+	log        *slog.Logger
+	level      *slog.LevelVar
+	store      *store.Store
+	firstToken string
+	registry   *stream.Registry
+	ingest     *ingest.Server
+	egress     *egress.Server
+	roster     *roster.Roster
+	api        *httpapi.API
+	listener   *listener.Listener
+	cert       *listener.Certificate // nil but for TLS from files
+	server     *http.Server
+	redirect   *http.Server // on port 80, for ACME; else nil
+	bus        *bus
+
+	stop   context.CancelFunc // ends what runs in the background
+	failed chan error
+}
+
+// start makes all parts and begins to serve. An error leaves nothing running.
+func start(ctx context.Context, cfg *config.Config, logger *slog.Logger) (_ *relay, err error) {
+	ctx, stop := context.WithCancel(ctx)
+	r := &relay{cfg: cfg, log: logger, stop: stop, failed: make(chan error, 4)}
+	defer func() {
+		if err != nil {
+			r.shutdown()
+		}
+	}()
+	for _, w := range cfg.Warnings {
+		logger.Warn(w)
+	}
+	if r.store, r.firstToken, err = store.Open(cfg.Data); err != nil {
+		return nil, err
+	}
+	r.registry = stream.NewRegistry(stream.Options{Linger: cfg.Rest.Linger, Still: cfg.Rest.Still, StaleAfter: cfg.Rest.StaleAfter})
+	r.ingest = ingest.NewServer(r.registry.Pool(), ingestOptions(cfg, logger))
+	r.egress = egress.NewServer(r.registry, egressOptions(cfg, logger))
+	go r.egress.Run(ctx)
+	go r.registry.Run(ctx)
+	if r.bus, err = startBus(ctx, r); err != nil {
+		return nil, err
+	}
+	r.roster = roster.New(ctx, r.registry, r.store, cfg, logger)
+	if err := r.store.RetainShares(r.roster.IDs()); err != nil {
+		return nil, err
+	}
+	if err := r.listen(ctx); err != nil {
+		return nil, err
+	}
+	if err := r.serveAPI(); err != nil {
+		return nil, err
+	}
+	logger.Info("started", "version", versionText(), "listen", r.addr(), "cameras", len(r.roster.IDs()), "lab", cfg.Lab)
+	return r, nil
+}
+
+func ingestOptions(cfg *config.Config, logger *slog.Logger) ingest.Options {
+	return ingest.Options{
+		MaxFrame: int(cfg.Limits.MaxFrame), MaxFPS: cfg.Limits.MaxFPS,
+		PingInterval: cfg.Limits.PingInterval, PongTimeout: cfg.Limits.PongTimeout, Logger: logger,
+	}
+}
+
+func egressOptions(cfg *config.Config, logger *slog.Logger) egress.Options {
+	return egress.Options{
+		Relay: cfg.Name, Version: versionText(),
+		PingInterval: cfg.Limits.PingInterval, PongTimeout: cfg.Limits.PongTimeout, WriteStall: cfg.Limits.WriteStall,
+		MaxViewers: cfg.Limits.ViewersPerCamera, Logger: logger,
+	}
+}
+
+// listen takes the HTTP port.
+func (r *relay) listen(ctx context.Context) (err error) {
+	limits := listener.Limits{Sockets: r.cfg.Limits.Sockets, PerAddress: r.cfg.Limits.SocketsPerAddress}
+	if proxies := r.cfg.TrustedProxies; len(proxies) > 0 {
+		limits.Exempt = func(a netip.Addr) bool { return proxies.Contains(a) }
+	}
+	r.listener, err = listener.Listen(ctx, r.cfg.Listen, limits)
+	if err != nil {
+		return fmt.Errorf("%w: another program may hold the port; choose one with --listen", err)
+	}
+	return nil
+}
+
+// serveAPI begins to answer requests.
+func (r *relay) serveAPI() (err error) {
+	proxies := auth.Proxies(r.cfg.TrustedProxies)
+	metrics := prometheus.NewRegistry()
+	metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	r.registerMetrics(metrics)
+	r.api, err = httpapi.New(httpapi.Parts{
+		Registry: r.registry, Roster: r.roster, Ingest: r.ingest, Egress: r.egress, Store: r.store,
+		Auth:  auth.NewAuthenticator(r.store, r.store.Secret(), proxies, time.Now),
+		Pages: web.Files(), Metrics: metrics, Version: versionText(), Logger: r.log,
+	}, r.cfg)
+	if err != nil {
+		return err
+	}
+	r.server = httpServer(r.api, r.cfg, r.log)
+	ln := net.Listener(r.listener)
+	switch r.cfg.TLS.Mode() {
+	case config.TLSFiles:
+		r.cert, err = listener.LoadCertificate(r.cfg.TLS.Cert, r.cfg.TLS.Key, func(err error) {
+			r.log.Error("certificate not reloaded, the one before stays in force", "err", err)
+		})
+		if err != nil {
+			return err
+		}
+		ln = tls.NewListener(ln, r.cert.Config())
+	case config.TLSACME:
+		acme := listener.NewACME(r.cfg.Data, r.cfg.TLS.ACME.Domains, r.cfg.TLS.ACME.Email, string(r.cfg.TLS.ACME.Directory))
+		ln = tls.NewListener(ln, acme.Config())
+		r.serveRedirect(acme.Handler())
+	}
+	r.api.SetReady(true)
+	go serveHTTP(func() error { return r.server.Serve(ln) }, "http", r.failed)
+	return nil
+}
+
+// serveRedirect answers on port 80 if it can be had: without it, the authority
+// has to reach port 443.
+func (r *relay) serveRedirect(h http.Handler) {
+	host, _, _ := net.SplitHostPort(r.cfg.Listen)
+	ln, err := net.Listen("tcp", net.JoinHostPort(host, "80"))
+	if err != nil {
+		r.log.Warn("port 80 cannot be had; certificates need port 443 to be reachable from the internet", "err", err)
+		return
+	}
+	r.redirect = httpServer(h, r.cfg, r.log)
+	r.redirect.ReadTimeout, r.redirect.WriteTimeout = 10*time.Second, 10*time.Second
+	go serveHTTP(func() error { return r.redirect.Serve(ln) }, "port 80", r.failed)
+}
+
+// registerMetrics adds what the process itself knows.
+func (r *relay) registerMetrics(metrics *prometheus.Registry) {
+	build := prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "camrelay_build_info", Help: "1, with the version.", ConstLabels: prometheus.Labels{"version": versionText()},
+	})
+	build.Set(1)
+	refused := func(reason string, count func() uint64) prometheus.Collector {
+		return prometheus.NewCounterFunc(prometheus.CounterOpts{
+			Name: "camrelay_sockets_refused_total", Help: "Connections over a limit.", ConstLabels: prometheus.Labels{"reason": reason},
+		}, func() float64 { return float64(count()) })
+	}
+	metrics.MustRegister(build,
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "camrelay_sockets", Help: "Open TCP connections."},
+			func() float64 { return float64(r.listener.Open()) }),
+		refused("full", r.listener.Refused.Full.Load), refused("address", r.listener.Refused.Address.Load))
+}
+
+// addr is the address that the relay listens on.
+func (r *relay) addr() string { return r.listener.Addr().String() }
+
+// apply puts a configuration into force as far as that can be done now.
+func (r *relay) apply(cfg *config.Config) error {
+	if err := r.api.Apply(cfg); err != nil {
+		return err
+	}
+	r.ingest.SetOptions(ingestOptions(cfg, r.log))
+	r.egress.SetOptions(egressOptions(cfg, r.log))
+	r.listener.SetPerAddress(cfg.Limits.SocketsPerAddress)
+	r.roster.Apply(cfg)
+	if err := r.store.RetainShares(r.roster.IDs()); err != nil {
+		r.log.Error("share links of removed cameras not revoked", "err", err)
+	}
+	r.api.Revoke()
+	setLevel(r.level, cfg)
+	r.cfg = cfg
+	return nil
+}
+
+// shutdown ends all that runs. Viewers are asked to come back; cameras lose
+// their TCP connection without a CLOSE frame, because esp_websocket_client
+// stays away for good after one. It also undoes a start that failed half-way.
+func (r *relay) shutdown() {
+	ctx, cancel := context.WithTimeout(context.Background(), drainTime)
+	defer cancel()
+	if r.api != nil {
+		r.api.SetReady(false)
+	}
+	if r.listener != nil {
+		r.listener.Close()
+	}
+	if r.egress != nil {
+		r.egress.Shutdown(ctx)
+		r.registry.Close()
+	}
+	for _, s := range []*http.Server{r.server, r.redirect} {
+		if s != nil && s.Shutdown(ctx) != nil {
+			s.Close()
+		}
+	}
+	r.stop()
+	if r.roster != nil {
+		r.roster.Wait()
+	}
+	if r.bus != nil {
+		r.bus.close()
+	}
+	if r.store != nil {
+		if err := r.store.Close(); err != nil {
+			r.log.Error("store not closed", "err", err)
+		}
+	}
+	r.log.Info("stopped")
+}
+
+// monotonicMicros is the time that systemd wants with RELOADING=1.
+func monotonicMicros() string {
+	var ts unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &ts); err != nil {
+		return "0"
+	}
+	return strconv.FormatInt(ts.Nano()/1000, 10)
+}

@@ -1,0 +1,159 @@
+package main
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"strings"
+
+	"camrelay/internal/vcam"
+	"camrelay/internal/wire"
+)
+
+// maxCameras is what one process may run.
+const maxCameras = 255
+
+// configs makes one configuration for each camera and checks them all.
+func (o options) configs(logger *slog.Logger) ([]vcam.Config, error) {
+	if o.cameras < 0 || o.cameras > maxCameras {
+		return nil, fmt.Errorf("--cameras %d: 1 to %d can run in one process", o.cameras, maxCameras)
+	}
+	base, err := o.base()
+	if err != nil {
+		return nil, err
+	}
+	base.Logger = logger
+	keys, err := o.keys()
+	if err != nil {
+		return nil, err
+	}
+	var replay *vcam.Replay
+	if o.replay != "" {
+		if replay, err = vcam.NewReplay(o.replay); err != nil {
+			return nil, err
+		}
+		base.Settings = wire.Settings{"fps": o.fps}
+	}
+	var configs []vcam.Config
+	for i, id := range o.ids() {
+		cfg := base
+		cfg.ID, cfg.Number, cfg.Key = id, uint8(i+1), keys.of(id)
+		if replay != nil {
+			own := *replay // the files are shared, not where each camera is
+			cfg.Source = &own
+		}
+		if err := cfg.Check(); err != nil {
+			return nil, err
+		}
+		configs = append(configs, cfg)
+	}
+	return configs, nil
+}
+
+// base is what all cameras have in common.
+func (o options) base() (cfg vcam.Config, err error) {
+	cfg = vcam.Config{Relay: o.relay, Fragment: o.fragment, ESPIDF: o.espIDF}
+	if o.fragment < 0 || o.fragment > 1<<20 {
+		return cfg, fmt.Errorf("--fragment %d: 1 to %d bytes, or 0 for whole messages", o.fragment, 1<<20)
+	}
+	if o.fragment == 0 {
+		cfg.Fragment = vcam.Whole
+	}
+	if o.fps < 1 || o.fps > 60 {
+		return cfg, fmt.Errorf("--fps %d: 1 to 60", o.fps)
+	}
+	if cfg.Settings, err = o.settings(); err != nil {
+		return cfg, err
+	}
+	if cfg.Faults, err = vcam.ParseFaults(o.faults); err != nil {
+		return cfg, err
+	}
+	cfg.TLS, err = o.tls()
+	return cfg, err
+}
+
+// tls trusts the certificates of --ca instead of the system's.
+func (o options) tls() (*tls.Config, error) {
+	if o.ca == "" {
+		return nil, nil
+	}
+	b, err := os.ReadFile(o.ca)
+	if err != nil {
+		return nil, fmt.Errorf("--ca: %w", err)
+	}
+	roots := x509.NewCertPool()
+	if !roots.AppendCertsFromPEM(b) {
+		return nil, fmt.Errorf("--ca %s: no certificate in PEM form is in it", o.ca)
+	}
+	return &tls.Config{RootCAs: roots}, nil
+}
+
+func (o options) settings() (wire.Settings, error) {
+	settings := wire.Settings{"fps": o.fps, "quality": o.quality}
+	if !settings.SetFrameSize(strings.ToUpper(o.size)) {
+		var names []string
+		for _, size := range wire.FrameSizes() {
+			names = append(names, size.Name)
+		}
+		return nil, fmt.Errorf("--size %q: use one of %s", o.size, strings.Join(names, " "))
+	}
+	return settings, settings.Check()
+}
+
+func (o options) ids() []string {
+	if o.cameras == 0 {
+		return []string{o.id}
+	}
+	ids := make([]string, o.cameras)
+	for i := range ids {
+		ids[i] = fmt.Sprintf("%s-%d", o.id, i+1)
+	}
+	return ids
+}
+
+// keys are cameras' keys by id; that of "" is for all others.
+type keys map[string]string
+
+func (k keys) of(id string) string {
+	if key, ok := k[id]; ok {
+		return key
+	}
+	return k[""]
+}
+
+func (o options) keys() (keys, error) {
+	if o.key != "" && o.keyFile != "" {
+		return nil, errors.New("--key and --key-file: give one of them")
+	}
+	if o.keyFile == "" {
+		key := o.key
+		if key == "" {
+			key = os.Getenv("VCAM_KEY")
+		}
+		if key == "" {
+			return nil, errors.New("no key: use --key, --key-file or $VCAM_KEY; the relay shows it when a camera is added")
+		}
+		return keys{"": key}, nil
+	}
+	b, err := os.ReadFile(o.keyFile)
+	if err != nil {
+		return nil, fmt.Errorf("--key-file: %w", err)
+	}
+	found := keys{}
+	for i, line := range strings.Split(string(b), "\n") {
+		words := strings.Fields(line)
+		switch {
+		case len(words) == 0 || strings.HasPrefix(words[0], "#"):
+		case len(words) == 1:
+			found[""] = words[0]
+		case len(words) == 2:
+			found[words[0]] = words[1]
+		default:
+			return nil, fmt.Errorf("--key-file %s line %d: want KEY, or CAMERA KEY", o.keyFile, i+1)
+		}
+	}
+	return found, nil
+}

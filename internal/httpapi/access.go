@@ -1,0 +1,181 @@
+package httpapi
+
+import (
+	"fmt"
+	"math"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"camrelay/internal/auth"
+	"camrelay/internal/stream"
+)
+
+// access is a principal as viewers' connections know it.
+type access struct {
+	auth.Principal
+	address string
+}
+
+// Name tells people who controls a camera.
+func (a access) Name() string {
+	if a.Principal.Name == "" {
+		return a.address
+	}
+	return a.Principal.Name + " at " + a.address
+}
+
+// Role is "viewer" or "admin".
+func (a access) Role() string { return a.Principal.Role.String() }
+
+// CanControl reports whether settings may be changed.
+func (a access) CanControl() bool { return a.CanAdmin() }
+
+// who tells who a request comes from.
+func (a *API) who(c echo.Context) (access, error) {
+	now := a.inForce.Load()
+	address := now.proxies.ClientAddress(c.Request()).String()
+	if now.cfg.Lab {
+		return access{auth.Principal{Role: auth.RoleAdmin}, address}, nil
+	}
+	p, err := a.Auth.Person(c.Request())
+	return access{p, address}, err
+}
+
+// viewer lets those through who may see the camera of the address, or some.
+func (a *API) viewer(next func(echo.Context, access) error) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		who, err := a.who(c)
+		if err != nil {
+			return err
+		}
+		if camera := c.Param("camera"); camera != "" && !who.CanView(camera) {
+			return errForbidden
+		}
+		return next(c, who)
+	}
+}
+
+// admin lets those through who may change things.
+func (a *API) admin(next func(echo.Context, access) error) echo.HandlerFunc {
+	return a.viewer(func(c echo.Context, who access) error {
+		if !who.CanAdmin() {
+			return errForbidden
+		}
+		return next(c, who)
+	})
+}
+
+// hub finds the camera of the address for a viewer.
+func (a *API) hub(c echo.Context) (*stream.Hub, access, error) {
+	who, err := a.who(c)
+	if err != nil {
+		return nil, who, err
+	}
+	id := c.Param("camera")
+	if !who.CanView(id) {
+		return nil, who, errForbidden
+	}
+	h := a.Registry.Get(id)
+	if h == nil {
+		return nil, who, echo.NewHTTPError(http.StatusNotFound, fmt.Sprintf("there is no camera %.40q", id))
+	}
+	return h, who, nil
+}
+
+// camera authenticates a camera and finds its hub.
+func (a *API) camera(c echo.Context) (*stream.Hub, error) {
+	id := c.Param("camera")
+	spec, known := a.Roster.Get(id)
+	if !a.config().Lab || spec.KeyHash != "" {
+		if err := a.Auth.Camera(c.Request(), id, spec.KeyHash); err != nil {
+			return nil, err
+		}
+	}
+	if known && spec.URL != "" {
+		return nil, echo.NewHTTPError(http.StatusConflict, id+" is pulled by the relay; it cannot push as well")
+	}
+	return a.Roster.Meet(id)
+}
+
+// guard is passed by every request: it checks the Origin (RFC 6454), counts,
+// and sets what every answer but a WebSocket's carries.
+func (a *API) guard(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		r, header := c.Request(), c.Response().Header()
+		now := a.inForce.Load()
+		origin := r.Header.Get("Origin")
+		if !now.origins.Allowed(r, now.proxies.Secure(r)) {
+			return echo.NewHTTPError(http.StatusForbidden, fmt.Sprintf("pages of %.100q may not use this relay; list it in origins to allow it", origin))
+		}
+		if !isUpgrade(r) { // an upgrade's answer must stay short for devices
+			header.Set("X-Content-Type-Options", "nosniff")
+			if origin != "" {
+				header.Set("Access-Control-Allow-Origin", origin)
+				header.Add("Vary", "Origin")
+				header.Set("Access-Control-Expose-Headers", "X-Frame-Age, X-Frame-Sequence, Retry-After")
+			}
+		}
+		if origin != "" && r.Method == http.MethodOptions {
+			header.Set("Access-Control-Allow-Methods", "GET, HEAD, POST, PATCH, DELETE")
+			header.Set("Access-Control-Allow-Headers", "Authorization, Content-Type")
+			header.Set("Access-Control-Max-Age", "600")
+			return c.NoContent(http.StatusNoContent)
+		}
+		a.bound(c)
+		err := next(c)
+		if err != nil {
+			a.fail(err, c)
+		}
+		a.count(c)
+		return nil
+	}
+}
+
+// bound limits how long a request may take to arrive and its answer to leave.
+// Handlers of streams take over the connection, which lifts both, or set their
+// own.
+func (a *API) bound(c echo.Context) {
+	control := http.NewResponseController(c.Response())
+	control.SetReadDeadline(time.Now().Add(requestTimeout))
+	if c.Path() != pushPath {
+		control.SetWriteDeadline(time.Now().Add(requestTimeout))
+	}
+}
+
+// requestTimeout bounds a request that is no stream.
+const requestTimeout = 30 * time.Second
+
+func isUpgrade(r *http.Request) bool {
+	return strings.EqualFold(r.Header.Get("Upgrade"), "websocket")
+}
+
+// isPage reports whether a request comes from one of the relay's pages, whose
+// scripts always say what they accept.
+func (a *API) isPage(r *http.Request) bool {
+	return r.Header.Get("Sec-Fetch-Mode") != "" && r.Header.Get("Sec-Fetch-Mode") != "navigate"
+}
+
+func (a *API) count(c echo.Context) {
+	status := c.Response().Status
+	if isUpgrade(c.Request()) && status == http.StatusOK {
+		status = http.StatusSwitchingProtocols // hijacked: echo did not see it
+	}
+	a.counts.requests.WithLabelValues(strconv.Itoa(status)).Inc()
+	a.Logger.Debug("request", "method", c.Request().Method, "url", auth.RedactURL(c.Request().URL.String()),
+		"status", status, "from", c.Request().RemoteAddr)
+}
+
+// limitBody bounds what a request to the API may send.
+func (a *API) limitBody(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		r := c.Request()
+		r.Body = http.MaxBytesReader(c.Response(), r.Body, int64(a.config().Limits.RequestBody))
+		return next(c)
+	}
+}
+
+func seconds(d time.Duration) string { return strconv.Itoa(int(math.Ceil(d.Seconds()))) }

@@ -1,0 +1,9 @@
+#!/bin/sh
+# Prints the figures of docs/performance.md. Shared machines are noisy: what
+# counts are the ratios, of which each is taken in one run.
+set -eu
+go build -o bin/fanout ./bench/fanout
+echo "== cost of a delivered frame, against a bare server in the same run"
+bin/fanout -relay bin/relay "$@"
+echo "== allocations and time of the inner loops"
+go test -run '^$' -bench . -benchmem -benchtime 200ms ./internal/stream ./internal/ingest ./internal/mpjpeg ./internal/jpeg
