@@ -120,7 +120,8 @@ func (b *bench) startRelay(ctx context.Context, s scenario, addr string) (*proce
 		return nil, "", err
 	}
 	context.AfterFunc(ctx, func() { os.RemoveAll(data) })
-	p, err := start(addr, b.relay, "serve", "--lab", "--listen", addr, "--data", data, "--mqtt-listen", "")
+	p, err := start(addr, b.relay, "serve", "--lab", "--listen", addr, "--data", data, "--mqtt-listen", "",
+		"--set", "limits.sockets_per_address=20000", "--set", "log.level=error")
 	if err != nil {
 		return nil, "", err
 	}

@@ -83,9 +83,8 @@ func (c *mjpegConn) watch() {
 	}
 }
 
-func (c *mjpegConn) kind() string           { return KindMJPEG }
-func (c *mjpegConn) access() Access         { return c.who }
-func (c *mjpegConn) outlet() *stream.Outlet { return &c.out }
+func (c *mjpegConn) kind() string   { return KindMJPEG }
+func (c *mjpegConn) access() Access { return c.who }
 
 func (c *mjpegConn) sweep(now time.Time) {
 	c.tune(tuning(c.hub))
@@ -94,7 +93,7 @@ func (c *mjpegConn) sweep(now time.Time) {
 		return
 	}
 	c.said = now
-	c.out.Post(c.srv.noPicture(camera, now))
+	c.out.Post(appendPart(nil, c.srv.notices.jpeg(camera), now, 0))
 }
 
 func (c *mjpegConn) changed(*stream.Hub, func() []byte) {}
@@ -106,6 +105,7 @@ func (c *mjpegConn) removed(h *stream.Hub) {
 }
 
 func (c *mjpegConn) goodbye(int, string) { c.out.Close(stream.ErrClosed) }
+func (c *mjpegConn) drop()               { c.out.Close(stream.ErrClosed) }
 
 // queryNumber reads a number from the query; 0 if there is none.
 func queryNumber(r *http.Request, name string, low, high float64) (float64, error) {

@@ -14,23 +14,41 @@ import (
 	"camrelay/internal/wire"
 )
 
-// noPicture is the part that an MJPEG viewer gets instead of frames: a picture
-// of the camera's size that says so.
-func (s *Server) noPicture(camera wire.Camera, now time.Time) []byte {
-	width, height := camera.Width, camera.Height
-	if width == 0 || width > 1600 || height > 1200 {
-		width, height = 640, 480
-	}
-	lines := []string{
+// notices are the pictures that MJPEG viewers get instead of frames, made once
+// for all viewers of a camera.
+type notices map[noticeText][]byte
+
+// noticeText is all that a notice depends on.
+type noticeText struct {
+	width, height int
+	lines         [3]string
+}
+
+// maxNotices bounds the pictures that are kept.
+const maxNotices = 64
+
+// jpeg is a picture of the camera's size that says that there are no frames.
+func (n *notices) jpeg(camera wire.Camera) []byte {
+	text := noticeText{camera.Width, camera.Height, [3]string{
 		camera.Name,
 		camera.State + " since " + time.UnixMicro(camera.Since).Format("15:04:05"),
 		camera.Reason,
+	}}
+	if text.width == 0 || text.width > 1600 || text.height > 1200 {
+		text.width, text.height = 640, 480
+	}
+	if picture := (*n)[text]; picture != nil {
+		return picture
 	}
 	var b bytes.Buffer
-	if err := jpeg.Encode(&b, notice(width, height, lines), &jpeg.Options{Quality: 60}); err != nil {
+	if err := jpeg.Encode(&b, notice(text.width, text.height, text.lines[:]), &jpeg.Options{Quality: 60}); err != nil {
 		panic("egress: " + err.Error()) // a buffer takes all, and the size is valid
 	}
-	return appendPart(nil, b.Bytes(), now, 0)
+	if len(*n) >= maxNotices || *n == nil {
+		*n = make(notices)
+	}
+	(*n)[text] = b.Bytes()
+	return b.Bytes()
 }
 
 // notice draws lines of text in the middle of a dark picture.

@@ -58,9 +58,10 @@ type viewerConn interface {
 	// changed and removed tell what happened to a camera.
 	changed(h *stream.Hub, msg func() []byte)
 	removed(h *stream.Hub)
-	// goodbye ends the connection with a close code that says why.
+	// goodbye ends the connection with a close code that says why; drop ends it
+	// at once.
 	goodbye(code int, reason string)
-	outlet() *stream.Outlet
+	drop()
 }
 
 // Server serves viewers of the cameras of one registry.
@@ -75,7 +76,9 @@ type Server struct {
 	conns   map[viewerConn]struct{}
 	stopped bool
 	gone    sync.WaitGroup // one for each connection
-	counts  [3]atomic.Int64
+
+	telling sync.Mutex // orders what viewers are told about a camera; before mu
+	notices notices    // the sweep's
 }
 
 // NewServer returns a server for the cameras of reg. Run has to be called.
@@ -114,8 +117,17 @@ func (s *Server) Run(ctx context.Context) {
 	}
 }
 
-// Changed implements stream.Observer.
+// Changed implements stream.Observer. What is told last is the newest, and
+// nothing is told of a camera after it was removed.
 func (s *Server) Changed(h *stream.Hub) {
+	s.telling.Lock()
+	defer s.telling.Unlock()
+	if s.reg.Get(h.ID()) == h {
+		s.tellChanged(h)
+	}
+}
+
+func (s *Server) tellChanged(h *stream.Hub) {
 	var msg []byte
 	made := func() []byte { // once, and only if somebody wants it
 		if msg == nil {
@@ -130,8 +142,13 @@ func (s *Server) Changed(h *stream.Hub) {
 
 // Removed implements stream.Observer.
 func (s *Server) Removed(h *stream.Hub) {
+	s.telling.Lock()
+	defer s.telling.Unlock()
 	for _, c := range s.all() {
 		c.removed(h)
+	}
+	if next := s.reg.Get(h.ID()); next != nil { // the id was used again already
+		s.tellChanged(next)
 	}
 }
 
@@ -163,7 +180,7 @@ func (s *Server) Shutdown(ctx context.Context) {
 	case <-done:
 	case <-ctx.Done():
 		for _, c := range s.all() {
-			c.outlet().Close(stream.ErrClosed)
+			c.drop()
 		}
 		<-done
 	}

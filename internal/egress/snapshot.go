@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -56,7 +57,9 @@ func (s *Server) awaitFrame(r *http.Request, hub *stream.Hub, since time.Time) *
 	sink := &catcher{since: since, ready: make(chan struct{}, 1)}
 	out := stream.NewOutlet(sink, nil)
 	defer out.Close(nil)
-	hub.Join(out, stream.ViewerOptions{})
+	if hub.Join(out, stream.ViewerOptions{}) == nil {
+		return nil
+	}
 	timeout := time.NewTimer(snapshotWait)
 	defer timeout.Stop()
 	select {
@@ -125,7 +128,7 @@ func sendSnapshot(w http.ResponseWriter, r *http.Request, f *stream.Frame) {
 	header.Set("ETag", etag)
 	header.Set("X-Frame-Age", strconv.FormatFloat(max(0, time.Since(f.Received).Seconds()), 'f', 3, 64))
 	header.Set("X-Frame-Sequence", strconv.FormatUint(uint64(f.Seq), 10))
-	if r.Header.Get("If-None-Match") == etag {
+	if matches(r.Header.Get("If-None-Match"), etag) {
 		w.WriteHeader(http.StatusNotModified)
 		return
 	}
@@ -133,6 +136,17 @@ func sendSnapshot(w http.ResponseWriter, r *http.Request, f *stream.Frame) {
 	if r.Method != http.MethodHead {
 		w.Write(f.JPEG())
 	}
+}
+
+// matches reports whether the value of an If-None-Match header names an entity
+// tag (RFC 9110 section 13.1.2).
+func matches(header, etag string) bool {
+	for tag := range strings.SplitSeq(header, ",") {
+		if tag = strings.TrimPrefix(strings.TrimSpace(tag), "W/"); tag == etag || tag == "*" {
+			return true
+		}
+	}
+	return false
 }
 
 // writeError answers {"error":"…"}.

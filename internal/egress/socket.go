@@ -108,6 +108,9 @@ func (s *socket) Close() {
 	}
 }
 
+// drop ends the connection of a peer that was let linger.
+func (s *socket) drop() { s.conn.SetDeadline(time.Unix(1, 0)) }
+
 // Release implements stream.Sink.
 func (s *socket) Release() { s.done() }
 

@@ -29,6 +29,8 @@ type viewConn struct {
 	viewers map[uint32]*stream.Viewer // by stream number
 	rtt     time.Duration
 	ready   bool // the greeting was sent
+
+	sets sync.WaitGroup
 }
 
 // ServeView serves GET /ws/view.
@@ -76,11 +78,12 @@ func (c *viewConn) serve() {
 	defer c.srv.remove(c)
 	var cancel context.CancelFunc
 	c.ctx, cancel = context.WithCancel(context.Background())
-	defer cancel()
 	c.ping(time.Since(c.srv.start))
 	c.greet()
 	c.read(wire.MaxViewText, c.take)
 	c.watch(nil)
+	cancel()
+	c.sets.Wait()
 }
 
 func (c *viewConn) greet() {
@@ -122,6 +125,7 @@ func (c *viewConn) take(op byte, b []byte) error {
 const closePolicy = 1008
 
 func (c *viewConn) takeAcks(b []byte) error {
+	c.pingAfter(c.srv.options().PingInterval / 2) // before the next frame, to measure the path and not a queue
 	for len(b) > 0 {
 		ack, rest, err := wire.NextFrameAck(b)
 		if err != nil {
@@ -195,7 +199,7 @@ func (c *viewConn) set(req wire.ViewSet) {
 		c.answer(req, errors.New("the change before this one is still under way"))
 		return
 	}
-	go func() {
+	c.sets.Go(func() {
 		defer c.setting.Store(false)
 		ctx, cancel := context.WithTimeout(c.ctx, setTimeout)
 		defer cancel()
@@ -209,7 +213,7 @@ func (c *viewConn) set(req wire.ViewSet) {
 			_, err := h.Set(ctx, c.who.Name(), req.Take, req.Settings)
 			c.answer(req, err)
 		}
-	}()
+	})
 }
 
 func (c *viewConn) answer(req wire.ViewSet, err error) {
@@ -255,6 +259,9 @@ func (c *viewConn) removed(h *stream.Hub) {
 	}
 	c.mu.Lock()
 	delete(c.viewers, h.Stream())
+	ready := c.ready
 	c.mu.Unlock()
-	c.out.Post(textMessage(goneText{wire.KindGone, h.ID()}))
+	if ready {
+		c.out.Post(textMessage(goneText{wire.KindGone, h.ID()}))
+	}
 }

@@ -21,8 +21,8 @@ type wsConn struct {
 	srv    *Server
 	who    Access
 	reader wsReader
-	heard  atomic.Int64 // when something last came, since the server's start
-	pinged time.Duration
+	heard  atomic.Int64            // when something last came, since the server's start
+	pinged atomic.Int64            // when a ping was last sent, likewise
 	onPath func(rtt time.Duration) // if set, hears of each round trip
 }
 
@@ -70,9 +70,23 @@ func (c *wsConn) read(limit int, take func(op byte, payload []byte) error) {
 func (c *wsConn) end(err error) {
 	var broken *protocolError
 	if errors.As(err, &broken) {
-		c.out.CloseAfter(closeMessage(broken.code, broken.text), err)
+		c.goodbye(broken.code, broken.text)
+		c.linger()
+	} else if err == errPeerClosed && !c.out.Closed() {
+		c.linger() // while the answer goes out
 	}
 	c.out.Close(err)
+}
+
+// linger ignores what the peer still sends, until the connection has ended: to
+// close it with bytes unread would reset it, and a reset can overtake a CLOSE.
+func (c *wsConn) linger() {
+	c.conn.SetReadDeadline(time.Now().Add(lingerTime))
+	for {
+		if _, err := c.conn.Read(c.reader.buf[:]); err != nil {
+			return
+		}
+	}
 }
 
 // control handles a control frame (RFC 6455 section 5.5).
@@ -90,19 +104,37 @@ func (c *wsConn) control(op byte, payload []byte) error {
 			}
 		}
 	case opClose:
+		if len(payload) > 0 && !validClose(payload) {
+			return &protocolError{1002, "a CLOSE has no valid code"}
+		}
 		c.out.CloseAfter(wsMessage(finClose, payload[:min(len(payload), 2)]), errPeerClosed)
 		return errPeerClosed
 	}
 	return nil
 }
 
-func (c *wsConn) access() Access         { return c.who }
-func (c *wsConn) outlet() *stream.Outlet { return &c.out }
+// validClose reports whether a CLOSE frame's body begins with a code that may
+// be sent (section 7.4).
+func validClose(payload []byte) bool {
+	if len(payload) < 2 {
+		return false
+	}
+	code := binary.BigEndian.Uint16(payload)
+	return code >= 1000 && code <= 1014 && code != 1004 && code != 1005 && code != 1006 || code >= 3000 && code <= 4999
+}
+
+func (c *wsConn) access() Access { return c.who }
 
 // goodbye implements viewerConn.
 func (c *wsConn) goodbye(code int, reason string) {
 	c.polite.Store(true)
 	c.out.CloseAfter(closeMessage(code, reason), stream.ErrClosed)
+}
+
+// drop implements viewerConn.
+func (c *wsConn) drop() {
+	c.out.Close(stream.ErrClosed)
+	c.socket.drop()
 }
 
 // keepAlive pings, and drops a viewer that is not heard any more.
@@ -112,13 +144,19 @@ func (c *wsConn) keepAlive() {
 		c.out.Close(errSilent)
 		return
 	}
-	if now-c.pinged >= c.srv.options().PingInterval {
+	c.pingAfter(c.srv.options().PingInterval)
+}
+
+// pingAfter pings if the last ping is so long ago.
+func (c *wsConn) pingAfter(interval time.Duration) {
+	now := time.Since(c.srv.start)
+	if now-time.Duration(c.pinged.Load()) >= interval {
 		c.ping(now)
 	}
 }
 
 func (c *wsConn) ping(now time.Duration) {
-	c.pinged = now
+	c.pinged.Store(int64(now))
 	c.out.Post(wsMessage(finPing, binary.BigEndian.AppendUint64(nil, uint64(now))))
 }
 

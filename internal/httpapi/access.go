@@ -101,32 +101,19 @@ func (a *API) camera(c echo.Context) (*stream.Hub, error) {
 	return a.Roster.Meet(id)
 }
 
-// guard is passed by every request: it checks the Origin (RFC 6454), counts,
-// and sets what every answer but a WebSocket's carries.
+// guard is passed by every request: it bounds what it may take, checks where it
+// comes from, answers errors, and counts.
 func (a *API) guard(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		r, header := c.Request(), c.Response().Header()
-		now := a.inForce.Load()
-		origin := r.Header.Get("Origin")
-		if !now.origins.Allowed(r, now.proxies.Secure(r)) {
-			return echo.NewHTTPError(http.StatusForbidden, fmt.Sprintf("pages of %.100q may not use this relay; list it in origins to allow it", origin))
-		}
-		if !isUpgrade(r) { // an upgrade's answer must stay short for devices
-			header.Set("X-Content-Type-Options", "nosniff")
-			if origin != "" {
-				header.Set("Access-Control-Allow-Origin", origin)
-				header.Add("Vary", "Origin")
-				header.Set("Access-Control-Expose-Headers", "X-Frame-Age, X-Frame-Sequence, Retry-After")
+		a.bound(c)
+		err := a.greet(c)
+		if err == nil {
+			if isPreflight(c.Request()) {
+				err = c.NoContent(http.StatusNoContent)
+			} else {
+				err = next(c)
 			}
 		}
-		if origin != "" && r.Method == http.MethodOptions {
-			header.Set("Access-Control-Allow-Methods", "GET, HEAD, POST, PATCH, DELETE")
-			header.Set("Access-Control-Allow-Headers", "Authorization, Content-Type")
-			header.Set("Access-Control-Max-Age", "600")
-			return c.NoContent(http.StatusNoContent)
-		}
-		a.bound(c)
-		err := next(c)
 		if err != nil {
 			a.fail(err, c)
 		}
@@ -135,47 +122,79 @@ func (a *API) guard(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// bound limits how long a request may take to arrive and its answer to leave.
-// Handlers of streams take over the connection, which lifts both, or set their
-// own.
-func (a *API) bound(c echo.Context) {
-	control := http.NewResponseController(c.Response())
-	control.SetReadDeadline(time.Now().Add(requestTimeout))
-	if c.Path() != pushPath {
-		control.SetWriteDeadline(time.Now().Add(requestTimeout))
+// greet checks the Origin (RFC 6454) and sets what every answer but a
+// WebSocket's carries: that one must stay short for devices.
+func (a *API) greet(c echo.Context) error {
+	r, header := c.Request(), c.Response().Header()
+	now := a.inForce.Load()
+	origin := r.Header.Get("Origin")
+	allowed := now.origins.Allowed(r, now.proxies.Secure(r))
+	if !isUpgrade(r) {
+		header.Set("X-Content-Type-Options", "nosniff")
+		header.Add("Vary", "Origin")
+		if allowed && origin != "" {
+			header.Set("Access-Control-Allow-Origin", origin)
+			header.Set("Access-Control-Expose-Headers", "ETag, X-Frame-Age, X-Frame-Sequence, Retry-After")
+		}
 	}
+	if !allowed {
+		return echo.NewHTTPError(http.StatusForbidden, fmt.Sprintf("pages of %.100q may not use this relay; list it in origins to allow it", origin))
+	}
+	if isPreflight(r) {
+		header.Set("Access-Control-Allow-Methods", "GET, HEAD, POST, PATCH, DELETE")
+		header.Set("Access-Control-Allow-Headers", "Authorization, Content-Type")
+		header.Set("Access-Control-Max-Age", "600")
+	}
+	return nil
 }
 
-// requestTimeout bounds a request that is no stream.
-const requestTimeout = 30 * time.Second
+// isPreflight reports whether a browser asks what another origin's page may do.
+func isPreflight(r *http.Request) bool {
+	return r.Method == http.MethodOptions && r.Header.Get("Origin") != ""
+}
+
+// bound limits how long a request may take to arrive and its answer to leave,
+// and how long its body may be. Handlers of streams take over the connection,
+// which lifts the times; a posted stream sets its own.
+func (a *API) bound(c echo.Context) {
+	r, limits := c.Request(), a.config().Limits
+	control := http.NewResponseController(c.Response())
+	control.SetReadDeadline(time.Now().Add(limits.Handshake))
+	if c.Path() == pushPath {
+		control.SetWriteDeadline(time.Time{}) // an earlier request of the connection had one
+		return
+	}
+	control.SetWriteDeadline(time.Now().Add(answerTimeout))
+	r.Body = http.MaxBytesReader(c.Response().Writer, r.Body, int64(limits.RequestBody))
+}
+
+// answerTimeout bounds the work on a request that is no stream and the sending
+// of its answer: a snapshot to a phone, at worst.
+const answerTimeout = 30 * time.Second
 
 func isUpgrade(r *http.Request) bool {
 	return strings.EqualFold(r.Header.Get("Upgrade"), "websocket")
 }
 
-// isPage reports whether a request comes from one of the relay's pages, whose
-// scripts always say what they accept.
-func (a *API) isPage(r *http.Request) bool {
-	return r.Header.Get("Sec-Fetch-Mode") != "" && r.Header.Get("Sec-Fetch-Mode") != "navigate"
+// isScript reports whether a request comes from a browser, but not because
+// somebody opened this address: such as from a script or an image of a page.
+// Browsers say so by Sec-Fetch-Mode only over TLS and to loopback.
+func isScript(r *http.Request) bool {
+	if mode := r.Header.Get("Sec-Fetch-Mode"); mode != "" {
+		return mode != "navigate"
+	}
+	return r.Header.Get("Origin") != "" ||
+		strings.HasPrefix(r.UserAgent(), "Mozilla/") && !strings.Contains(r.Header.Get("Accept"), "text/html")
 }
 
 func (a *API) count(c echo.Context) {
 	status := c.Response().Status
-	if isUpgrade(c.Request()) && status == http.StatusOK {
-		status = http.StatusSwitchingProtocols // hijacked: echo did not see it
+	if isUpgrade(c.Request()) && !c.Response().Committed {
+		status = http.StatusSwitchingProtocols // taken over: echo did not see it
 	}
 	a.counts.requests.WithLabelValues(strconv.Itoa(status)).Inc()
 	a.Logger.Debug("request", "method", c.Request().Method, "url", auth.RedactURL(c.Request().URL.String()),
 		"status", status, "from", c.Request().RemoteAddr)
-}
-
-// limitBody bounds what a request to the API may send.
-func (a *API) limitBody(next echo.HandlerFunc) echo.HandlerFunc {
-	return func(c echo.Context) error {
-		r := c.Request()
-		r.Body = http.MaxBytesReader(c.Response(), r.Body, int64(a.config().Limits.RequestBody))
-		return next(c)
-	}
 }
 
 func seconds(d time.Duration) string { return strconv.Itoa(int(math.Ceil(d.Seconds()))) }

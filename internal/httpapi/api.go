@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"net/http"
+	"os"
 	"sync/atomic"
 	"time"
 
@@ -110,39 +111,42 @@ func (a *API) routes() {
 
 	e.GET("/ws/view", a.view)
 	e.GET("/ws/view/:camera", a.viewPlain)
-	e.GET("/cameras/:camera/stream.mjpg", a.mjpeg)
-	e.HEAD("/cameras/:camera/stream.mjpg", a.mjpeg)
-	e.GET("/cameras/:camera/snapshot.jpg", a.snapshot)
-	e.HEAD("/cameras/:camera/snapshot.jpg", a.snapshot)
+	a.get("/cameras/:camera/stream.mjpg", a.mjpeg)
+	a.get("/cameras/:camera/snapshot.jpg", a.snapshot)
 
-	v1 := e.Group("/api/v1", a.limitBody)
-	v1.GET("/session", a.getSession)
-	v1.POST("/session", a.createSession)
-	v1.DELETE("/session", a.deleteSession)
-	v1.GET("/cameras", a.viewer(a.listCameras))
-	v1.POST("/cameras", a.admin(a.createCamera))
-	v1.GET("/cameras/:camera", a.viewer(a.getCamera))
-	v1.PATCH("/cameras/:camera", a.admin(a.renameCamera))
-	v1.DELETE("/cameras/:camera", a.admin(a.deleteCamera))
-	v1.POST("/cameras/:camera/key", a.admin(a.createKey))
-	v1.PATCH("/cameras/:camera/settings", a.admin(a.changeSettings))
-	v1.POST("/cameras/:camera/pause", a.admin(a.pause(true)))
-	v1.POST("/cameras/:camera/resume", a.admin(a.pause(false)))
-	v1.POST("/cameras/:camera/shares", a.admin(a.createShare))
-	v1.GET("/tokens", a.admin(a.listTokens))
-	v1.POST("/tokens", a.admin(a.createToken))
-	v1.DELETE("/tokens/:id", a.admin(a.deleteToken))
+	a.get("/api/v1/session", a.getSession)
+	e.POST("/api/v1/session", a.createSession)
+	e.DELETE("/api/v1/session", a.deleteSession)
+	a.get("/api/v1/cameras", a.viewer(a.listCameras))
+	e.POST("/api/v1/cameras", a.admin(a.createCamera))
+	a.get("/api/v1/cameras/:camera", a.viewer(a.getCamera))
+	e.PATCH("/api/v1/cameras/:camera", a.admin(a.renameCamera))
+	e.DELETE("/api/v1/cameras/:camera", a.admin(a.deleteCamera))
+	e.POST("/api/v1/cameras/:camera/key", a.admin(a.createKey))
+	e.PATCH("/api/v1/cameras/:camera/settings", a.admin(a.changeSettings))
+	e.POST("/api/v1/cameras/:camera/pause", a.admin(a.pause(true)))
+	e.POST("/api/v1/cameras/:camera/resume", a.admin(a.pause(false)))
+	e.POST("/api/v1/cameras/:camera/shares", a.admin(a.createShare))
+	a.get("/api/v1/tokens", a.admin(a.listTokens))
+	e.POST("/api/v1/tokens", a.admin(a.createToken))
+	e.DELETE("/api/v1/tokens/:id", a.admin(a.deleteToken))
 
-	e.GET("/api/openapi.yaml", a.openAPI)
-	e.GET("/healthz", a.healthz)
-	e.GET("/readyz", a.readyz)
-	e.GET("/metrics", a.metrics)
+	a.get("/api/openapi.yaml", a.openAPI)
+	a.get("/healthz", a.healthz)
+	a.get("/readyz", a.readyz)
+	a.get("/metrics", a.metrics)
 
 	for _, page := range []string{"/", "/login", "/add", "/settings", "/cameras/:camera"} {
-		e.GET(page, a.page)
+		a.get(page, a.page)
 	}
-	e.GET("/assets/*", a.asset)
-	e.GET("/favicon.ico", func(c echo.Context) error { return c.Redirect(http.StatusMovedPermanently, "/assets/icon.svg") })
+	a.get("/assets/*", a.asset)
+	a.get("/favicon.ico", func(c echo.Context) error { return c.Redirect(http.StatusMovedPermanently, "/assets/icon.svg") })
+}
+
+// get serves GET, and HEAD, whose body net/http leaves out.
+func (a *API) get(path string, h echo.HandlerFunc) {
+	a.echo.GET(path, h)
+	a.echo.HEAD(path, h)
 }
 
 // fail answers {"error":"…"} with the status that the error stands for.
@@ -150,17 +154,20 @@ func (a *API) fail(err error, c echo.Context) {
 	if c.Response().Committed {
 		return
 	}
+	r, header := c.Request(), c.Response().Header()
+	if errors.Is(err, context.Canceled) && r.Context().Err() != nil {
+		err = echo.NewHTTPError(statusClientGone, "the client did not wait for the answer")
+	}
 	status, message := a.judge(err)
 	if status == http.StatusInternalServerError {
-		a.Logger.Error("request failed", "method", c.Request().Method, "url", auth.RedactURL(c.Request().URL.String()), "err", err)
+		a.Logger.Error("request failed", "method", r.Method, "url", auth.RedactURL(r.URL.String()), "err", err)
 	}
-	header := c.Response().Header()
 	header.Set("Cache-Control", "no-store")
 	switch status {
 	case http.StatusUnauthorized:
-		header.Set("WWW-Authenticate", `Basic realm="camrelay", charset="UTF-8"`)
-		if a.isPage(c.Request()) { // the pages have a login of their own
-			header.Del("WWW-Authenticate")
+		header.Add("WWW-Authenticate", `Bearer realm="camrelay"`)
+		if !isScript(r) { // for Basic, browsers would ask in a window of their own; the pages have a login
+			header.Add("WWW-Authenticate", `Basic realm="camrelay", charset="UTF-8"`)
 		}
 	case http.StatusServiceUnavailable:
 		header.Set("Retry-After", "5")
@@ -172,21 +179,26 @@ func (a *API) fail(err error, c echo.Context) {
 	c.JSON(status, map[string]string{"error": message})
 }
 
+// statusClientGone is what nginx logs for a client that hung up. Nobody reads
+// it but the counter of requests.
+const statusClientGone = 499
+
 // judge finds the status and the sentence for an error.
 func (a *API) judge(err error) (status int, message string) {
-	var (
-		limited *auth.LimitedError
-		busy    *stream.BusyError
-		refused *ingest.RefusedError
-		he      *echo.HTTPError
-		tooBig  *http.MaxBytesError
-	)
-	switch {
-	case errors.As(err, &he):
+	var he *echo.HTTPError
+	if errors.As(err, &he) {
 		if text, ok := he.Message.(string); ok {
 			return he.Code, text
 		}
 		return he.Code, http.StatusText(he.Code)
+	}
+	var (
+		limited *auth.LimitedError
+		busy    *stream.BusyError
+		refused *ingest.RefusedError
+		tooBig  *http.MaxBytesError
+	)
+	switch {
 	case errors.As(err, &limited):
 		return http.StatusTooManyRequests, err.Error()
 	case errors.Is(err, auth.ErrMissing), errors.Is(err, auth.ErrWrong):
@@ -199,14 +211,20 @@ func (a *API) judge(err error) (status int, message string) {
 	case errors.As(err, &busy), errors.Is(err, roster.ErrExists), errors.Is(err, roster.ErrDeclared), errors.Is(err, roster.ErrPulled),
 		errors.Is(err, store.ErrLastAdmin), errors.Is(err, stream.ErrOffline), errors.Is(err, stream.ErrNoControl):
 		return http.StatusConflict, err.Error()
+	case errors.As(err, &tooBig):
+		return http.StatusRequestEntityTooLarge, "the request's body is longer than limits.request_body allows"
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return http.StatusRequestTimeout, "the request's body did not come within limits.handshake"
+	case errors.Is(err, errSyntax):
+		return http.StatusBadRequest, err.Error()
 	case errors.Is(err, roster.ErrBad), errors.Is(err, errBadInput), errors.As(err, &refused):
 		return http.StatusUnprocessableEntity, err.Error()
 	case errors.Is(err, roster.ErrFull), errors.Is(err, store.ErrTooMany), errors.Is(err, ingest.ErrTooMany):
 		return http.StatusServiceUnavailable, err.Error()
 	case errors.Is(err, ingest.ErrNoAnswer), errors.Is(err, context.DeadlineExceeded):
 		return http.StatusGatewayTimeout, ingest.ErrNoAnswer.Error()
-	case errors.As(err, &tooBig):
-		return http.StatusRequestEntityTooLarge, "the request's body is longer than limits.request_body allows"
+	case errors.Is(err, errCamera):
+		return http.StatusBadGateway, err.Error()
 	default:
 		return http.StatusInternalServerError, "the relay failed to do this; its log says why"
 	}
@@ -214,7 +232,9 @@ func (a *API) judge(err error) (status int, message string) {
 
 var (
 	errForbidden = errors.New("this token does not allow that")
+	errSyntax    = errors.New("the body cannot be read")
 	errBadInput  = errors.New("bad request")
+	errCamera    = errors.New("the camera did not do it")
 )
 
 // setTimeout bounds a change of a camera's settings.

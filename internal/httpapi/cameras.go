@@ -2,11 +2,7 @@ package httpapi
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
-	"mime"
 	"net/http"
 	"net/url"
 	"time"
@@ -14,30 +10,9 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"camrelay/internal/roster"
+	"camrelay/internal/stream"
 	"camrelay/internal/wire"
 )
-
-// read decodes a request's JSON body; unknown keys are errors, so that a typing
-// mistake is not taken for silence.
-func read(c echo.Context, into any) error {
-	if kind, _, _ := mime.ParseMediaType(c.Request().Header.Get("Content-Type")); kind != "application/json" {
-		return echo.NewHTTPError(http.StatusUnsupportedMediaType, "the body must be JSON, with Content-Type: application/json")
-	}
-	dec := json.NewDecoder(c.Request().Body)
-	dec.DisallowUnknownFields()
-	err := dec.Decode(into)
-	if err == nil {
-		if _, err := dec.Token(); err != io.EOF {
-			return fmt.Errorf("%w: there is something after the JSON object", errBadInput)
-		}
-		return nil
-	}
-	var tooBig *http.MaxBytesError
-	if errors.As(err, &tooBig) {
-		return err
-	}
-	return fmt.Errorf("%w: %w", errBadInput, err)
-}
 
 func (a *API) listCameras(c echo.Context, who access) error {
 	cameras := []wire.Camera{}
@@ -49,10 +24,18 @@ func (a *API) listCameras(c echo.Context, who access) error {
 	return c.JSON(http.StatusOK, map[string]any{"cameras": cameras})
 }
 
+// find is the hub of a camera.
+func (a *API) find(id string) (*stream.Hub, error) {
+	if h := a.Registry.Get(id); h != nil {
+		return h, nil
+	}
+	return nil, fmt.Errorf("%w: %.40q", roster.ErrUnknown, id)
+}
+
 func (a *API) getCamera(c echo.Context, _ access) error {
-	h := a.Registry.Get(c.Param("camera"))
-	if h == nil {
-		return fmt.Errorf("%w: %.40q", roster.ErrUnknown, c.Param("camera"))
+	h, err := a.find(c.Param("camera"))
+	if err != nil {
+		return err
 	}
 	return c.JSON(http.StatusOK, h.Camera())
 }
@@ -78,7 +61,11 @@ func (a *API) createCamera(c echo.Context, who access) error {
 		return err
 	}
 	a.Logger.Info("camera added", "camera", in.ID, "by", who.Name())
-	out := map[string]any{"camera": a.Registry.Get(in.ID).Camera()}
+	h, err := a.find(in.ID)
+	if err != nil {
+		return err // removed again in this instant
+	}
+	out := map[string]any{"camera": h.Camera()}
 	if key != "" {
 		out["key"] = key
 	}
@@ -87,12 +74,15 @@ func (a *API) createCamera(c echo.Context, who access) error {
 
 func (a *API) renameCamera(c echo.Context, _ access) error {
 	var in struct {
-		Name string `json:"name"`
+		Name *string `json:"name"`
 	}
 	if err := read(c, &in); err != nil {
 		return err
 	}
-	if err := a.Roster.Rename(c.Param("camera"), in.Name); err != nil {
+	if in.Name == nil {
+		return fmt.Errorf(`%w: name is missing; "" makes it the id again`, errBadInput)
+	}
+	if err := a.Roster.Rename(c.Param("camera"), *in.Name); err != nil {
 		return err
 	}
 	return a.getCamera(c, access{})
@@ -127,32 +117,35 @@ func (a *API) changeSettings(c echo.Context, who access) error {
 	if err := read(c, &in); err != nil {
 		return err
 	}
+	if len(in.Settings) == 0 {
+		return fmt.Errorf("%w: settings is missing or empty", errBadInput)
+	}
 	if err := in.Settings.Check(); err != nil {
 		return fmt.Errorf("%w: %w", errBadInput, err)
 	}
-	h := a.Registry.Get(c.Param("camera"))
-	if h == nil {
-		return fmt.Errorf("%w: %.40q", roster.ErrUnknown, c.Param("camera"))
+	h, err := a.find(c.Param("camera"))
+	if err != nil {
+		return err
 	}
 	ctx, cancel := context.WithTimeout(c.Request().Context(), setTimeout)
 	defer cancel()
 	got, err := h.Set(ctx, who.Name(), in.Take, in.Settings)
 	if err != nil {
-		return err
+		return fmt.Errorf("%w: %w", errCamera, err)
 	}
 	return c.JSON(http.StatusOK, map[string]any{"settings": got})
 }
 
 func (a *API) pause(on bool) func(echo.Context, access) error {
 	return func(c echo.Context, _ access) error {
-		h := a.Registry.Get(c.Param("camera"))
-		if h == nil {
-			return fmt.Errorf("%w: %.40q", roster.ErrUnknown, c.Param("camera"))
+		h, err := a.find(c.Param("camera"))
+		if err != nil {
+			return err
 		}
 		ctx, cancel := context.WithTimeout(c.Request().Context(), setTimeout)
 		defer cancel()
 		if err := h.Pause(ctx, on); err != nil {
-			return err
+			return fmt.Errorf("%w: %w", errCamera, err)
 		}
 		return c.NoContent(http.StatusNoContent)
 	}
@@ -170,8 +163,8 @@ func (a *API) createShare(c echo.Context, who access) error {
 		return fmt.Errorf("%w: hours: %v: more than 0 and at most %d are allowed", errBadInput, in.Hours, year)
 	}
 	id := c.Param("camera")
-	if a.Registry.Get(id) == nil {
-		return fmt.Errorf("%w: %.40q", roster.ErrUnknown, id)
+	if _, err := a.find(id); err != nil {
+		return err
 	}
 	epoch, err := a.Store.EnsureShareEpoch(id)
 	if err != nil {

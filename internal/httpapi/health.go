@@ -28,11 +28,9 @@ func (a *API) readyz(c echo.Context) error {
 }
 
 // metrics is for those networks that may read them without a token, and for
-// viewers. A proxy's clients count by their own address.
+// viewers.
 func (a *API) metrics(c echo.Context) error {
-	now := a.inForce.Load()
-	address := now.proxies.ClientAddress(c.Request())
-	if !now.cfg.Metrics.Allow.Contains(netip.Addr.Unmap(address)) {
+	if !a.mayMeasure(c.Request()) {
 		who, err := a.who(c)
 		if err != nil {
 			return err
@@ -43,4 +41,20 @@ func (a *API) metrics(c echo.Context) error {
 	}
 	promhttp.HandlerFor(a.Metrics, promhttp.HandlerOpts{}).ServeHTTP(c.Response(), c.Request())
 	return nil
+}
+
+// mayMeasure reports whether a request comes from a network that may read the
+// metrics. The clients of a trusted proxy count by their own addresses; those
+// of another one do not count at all, however near the proxy is.
+func (a *API) mayMeasure(r *http.Request) bool {
+	now := a.inForce.Load()
+	address := now.proxies.ClientAddress(r)
+	if remote, err := netip.ParseAddrPort(r.RemoteAddr); err != nil || forwarded(r) && address == remote.Addr().Unmap() {
+		return false
+	}
+	return now.cfg.Metrics.Allow.Contains(address)
+}
+
+func forwarded(r *http.Request) bool {
+	return r.Header.Get("X-Forwarded-For") != "" || r.Header.Get("Forwarded") != ""
 }

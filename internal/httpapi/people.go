@@ -4,12 +4,14 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/labstack/echo/v4"
 
 	"camrelay/internal/auth"
 	"camrelay/internal/egress"
+	"camrelay/internal/store"
 )
 
 type sessionInfo struct {
@@ -94,8 +96,8 @@ func (a *API) createToken(c echo.Context, who access) error {
 	if err != nil {
 		return fmt.Errorf("%w: %w", errBadInput, err)
 	}
-	if in.Name == "" || len(in.Name) > 64 {
-		return fmt.Errorf("%w: a token needs a name of 1 to 64 bytes", errBadInput)
+	if err := store.CheckTitle(strings.TrimSpace(in.Name)); err != nil || strings.TrimSpace(in.Name) == "" {
+		return fmt.Errorf("%w: a token needs a name of 1 to 100 bytes in one line", errBadInput)
 	}
 	text, t, err := a.Store.AddToken(in.Name, role)
 	if err != nil {

@@ -33,6 +33,7 @@ type conn struct {
 	mu      sync.Mutex
 	unsent  []byte
 	closing bool
+	fault   error         // why it was closed, if the client is to blame
 	wake    chan struct{} // one token: there is something to do
 }
 
@@ -48,7 +49,7 @@ func (c *conn) Write(b []byte) (int, error) {
 		return 0, net.ErrClosed
 	}
 	if len(c.unsent)+len(b) > maxUnsent {
-		c.unsent = nil
+		c.unsent, c.fault = nil, errSlow
 		c.close()
 		return 0, errSlow
 	}
@@ -73,6 +74,13 @@ func (c *conn) close() {
 	_ = c.SetReadDeadline(time.Unix(1, 0))
 	_ = c.SetWriteDeadline(time.Now().Add(parting)) // also of a write that hangs
 	c.nudge()
+}
+
+// blame is errSlow if the connection was closed because of that.
+func (c *conn) blame() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.fault
 }
 
 // SetDeadline holds for reading alone; send has its own.

@@ -103,6 +103,9 @@ func (h *hook) OnDisconnect(cl *mochi.Client, err error, _ bool) {
 	if errors.Is(err, packets.CodeDisconnect) {
 		err = nil // it said goodbye
 	}
+	if c, ok := cl.Net.Conn.(*conn); ok && c.blame() != nil {
+		err = c.blame()
+	}
 	h.log.Info("MQTT client disconnected", "client", cl.ID, "remote", cl.Net.Remote, "reason", err)
 }
 
@@ -180,4 +183,3 @@ func shorten(s string) string {
 	}
 	return s[:most] + "…"
 }
-

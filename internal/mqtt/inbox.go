@@ -36,6 +36,9 @@ func (i *inbox) put(d delivery, patient bool) {
 	for patient && len(i.waits) >= maxInbox && !i.closed {
 		i.change.Wait()
 	}
+	if i.closed {
+		return
+	}
 	i.waits = append(i.waits, d)
 	i.change.Broadcast()
 }

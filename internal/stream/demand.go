@@ -57,6 +57,7 @@ type throttle struct {
 	slow  int     // looks in a row at which all were slow
 	good  int     // looks in a row at which somebody kept up
 	wait  int     // looks to wait before the next try
+	tried bool    // the last change was a try
 }
 
 const (
@@ -83,8 +84,11 @@ func (t *throttle) look(camera, best float64, enough bool) {
 			t.wait = minWait
 			return
 		}
-		if t.good++; t.good >= max(t.wait, minWait) {
-			t.good = 0
+		if t.good++; t.tried && t.good >= minWait {
+			t.wait, t.tried = minWait, false // more did pass: go on quickly
+		}
+		if t.good >= max(t.wait, minWait) {
+			t.good, t.tried = 0, true
 			if t.limit = math.Ceil(t.limit * 1.5); t.limit > 60 {
 				t.limit = 0
 			}
@@ -96,8 +100,8 @@ func (t *throttle) look(camera, best float64, enough bool) {
 		}
 		t.slow = 0
 		if want := max(1, math.Ceil(best*headroom)); want < camera {
-			if t.limit > 0 {
-				t.wait = min(2*max(t.wait, minWait), maxWait)
+			if t.tried {
+				t.wait, t.tried = min(2*max(t.wait, minWait), maxWait), false
 			}
 			t.limit = want
 		}
