@@ -47,7 +47,19 @@ func (r *relay) signIn() *page {
 	return p
 }
 
-func (p *page) wait(expression string) { p.t.Helper(); p.WaitFor(patience, expression) }
+// wait waits until an expression is true. One that throws, because an element
+// is not there yet, or that is asked for while the page is exchanged for
+// another, is not.
+func (p *page) wait(expression string) {
+	p.t.Helper()
+	tried := fmt.Sprintf("(() => { try { return !!(%s) } catch { return false } })()", expression)
+	eventually(p.t, func() bool {
+		ctx, cancel := context.WithTimeout(p.Context(), patience)
+		defer cancel()
+		is, err := chromedp.Run(ctx, chromedp.Evaluate[bool](tried))
+		return err == nil && is
+	}, "%s in the browser", expression)
+}
 
 // losesRelay lets the errors pass that Chromium itself writes when the relay
 // cannot be reached.
@@ -180,4 +192,14 @@ func (p *page) front() {
 		_, err := cdp.Call(ctx, t, cdppage.BringToFront, cdp.Empty{})
 		return err
 	}))
+}
+
+// cover opens another tab in front of the page, in the same window.
+func (p *page) cover() {
+	p.t.Helper()
+	ctx, cancel := chromedp.NewContext(p.Context(), chromedp.WithNewWindow(false))
+	p.t.Cleanup(cancel)
+	if _, err := chromedp.Run(ctx, chromedp.Navigate("about:blank")); err != nil {
+		p.t.Fatalf("open another tab: %v", err)
+	}
 }

@@ -14,6 +14,8 @@ need ffmpeg ffmpeg
 need mosquitto mosquitto
 need mosquitto_pub mosquitto-clients
 need curl curl
+need openssl openssl
+need systemd-analyze systemd
 need /usr/bin/python3 python3
 /usr/bin/python3 -c 'import websockets' 2>/dev/null || missing="$missing python3-websockets"
 /usr/bin/python3 -c 'import cv2' 2>/dev/null || missing="$missing python3-opencv"

@@ -13,6 +13,8 @@ import (
 
 	"github.com/gorilla/websocket"
 	"golang.org/x/sys/unix"
+
+	"camrelay/bench/internal/load"
 )
 
 // bare is the server that the relay is measured against: one thread, and for
@@ -36,9 +38,9 @@ func serveBare(addr, transport string, size, fps int) error {
 	if transport == "mjpeg" {
 		handler = s.multipart
 		s.message = fmt.Appendf(nil, "Content-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n", size)
-		s.message = append(append(s.message, testJPEG(size)...), "\r\n--frame\r\n"...)
+		s.message = append(append(s.message, load.JPEG(size)...), "\r\n--frame\r\n"...)
 	} else {
-		s.message = wsBinary(testJPEG(size))
+		s.message = wsBinary(load.JPEG(size))
 	}
 	go http.Serve(ln, handler)
 	go s.run()
@@ -118,4 +120,3 @@ func wsBinary(payload []byte) []byte {
 	}
 	return append(head, payload...)
 }
-

@@ -12,12 +12,13 @@ import (
 	"context"
 	"flag"
 	"fmt"
-	"net"
 	"os"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"camrelay/bench/internal/load"
 )
 
 type scenario struct {
@@ -103,30 +104,31 @@ func (b *bench) compare(s scenario, rounds int) error {
 func micros(d time.Duration) float64 { return float64(d) / float64(time.Microsecond) }
 
 // server starts a server and, if it needs one, its camera.
-type server func(ctx context.Context, s scenario, addr string) (p *process, path string, err error)
+type server func(ctx context.Context, s scenario, addr string) (p *load.Process, path string, err error)
 
-func (b *bench) startBare(_ context.Context, s scenario, addr string) (*process, string, error) {
+func (b *bench) startBare(_ context.Context, s scenario, addr string) (*load.Process, string, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, "", err
 	}
-	p, err := start(addr, self, "bare", "-addr", addr, "-transport", s.transport, "-size", strconv.Itoa(s.size), "-fps", strconv.Itoa(s.fps))
+	p, err := load.Start(addr, self, "bare", "-addr", addr, "-transport", s.transport, "-size", strconv.Itoa(s.size), "-fps", strconv.Itoa(s.fps))
 	return p, "/", err
 }
 
-func (b *bench) startRelay(ctx context.Context, s scenario, addr string) (*process, string, error) {
+func (b *bench) startRelay(ctx context.Context, s scenario, addr string) (*load.Process, string, error) {
 	data, err := os.MkdirTemp("", "fanout")
 	if err != nil {
 		return nil, "", err
 	}
 	context.AfterFunc(ctx, func() { os.RemoveAll(data) })
-	p, err := start(addr, b.relay, "serve", "--lab", "--listen", addr, "--data", data, "--mqtt-listen", "",
+	p, err := load.Start(addr, b.relay, "serve", "--lab", "--listen", addr, "--data", data, "--mqtt-listen", "",
 		"--set", "limits.sockets_per_address=20000", "--set", "log.level=error")
 	if err != nil {
 		return nil, "", err
 	}
 	go func() {
-		if err := push(ctx, "ws://"+addr+"/ws/push/bench", "", testJPEG(s.size), s.fps); err != nil && ctx.Err() == nil {
+		camera := load.Camera{URL: "ws://" + addr + "/ws/push/bench", JPEG: load.JPEG(s.size), FPS: s.fps}
+		if err := camera.Run(ctx); err != nil && ctx.Err() == nil {
 			fmt.Fprintln(os.Stderr, "camera:", err)
 		}
 	}()
@@ -141,7 +143,7 @@ func (b *bench) measure(s scenario, launch server) (result, error) {
 	var r result
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	addr, err := freeAddr()
+	addr, err := load.FreeAddr()
 	if err != nil {
 		return r, err
 	}
@@ -149,39 +151,39 @@ func (b *bench) measure(s scenario, launch server) (result, error) {
 	if err != nil {
 		return r, err
 	}
-	defer p.stop()
-	before, err := p.rss()
+	defer p.Stop()
+	before, err := p.RSS()
 	if err != nil {
 		return r, err
 	}
-	l, err := newLoad()
+	l, err := load.NewViewers()
 	if err != nil {
 		return r, err
 	}
 	for range s.viewers {
-		if err := l.join(addr, s.transport, path); err != nil {
+		if err := l.Join(addr, s.transport, path); err != nil {
 			return r, fmt.Errorf("viewer: %w", err)
 		}
 	}
-	go l.run()
-	defer func() { l.stop.Store(true); <-l.done }()
+	go l.Run()
+	defer l.Stop()
 	time.Sleep(time.Second)
-	frames, began := l.frames.Load(), time.Now()
-	cpu, err := p.cpu()
+	frames, began := l.Frames(), time.Now()
+	cpu, err := p.CPU()
 	if err != nil {
 		return r, err
 	}
 	time.Sleep(b.seconds)
-	used, err := p.cpu()
+	used, err := p.CPU()
 	if err != nil {
 		return r, err
 	}
-	got, took := l.frames.Load()-frames, time.Since(began)
-	after, err := p.rss()
+	got, took := l.Frames()-frames, time.Since(began)
+	after, err := p.RSS()
 	if err != nil {
 		return r, err
 	}
-	if n := l.closed.Load(); n > 0 {
+	if n := l.Closed(); n > 0 {
 		return r, fmt.Errorf("%d viewers were dropped", n)
 	}
 	if got == 0 {
@@ -191,16 +193,6 @@ func (b *bench) measure(s scenario, launch server) (result, error) {
 	r.delivered = float64(got) / (took.Seconds() * float64(s.fps) * float64(s.viewers))
 	r.perViewer = (after - before) / s.viewers
 	return r, nil
-}
-
-// freeAddr is a loopback address that nobody listens on.
-func freeAddr() (string, error) {
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	defer ln.Close()
-	return ln.Addr().String(), nil
 }
 
 func numbers(list string) []int {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 
+	"camrelay/internal/auth"
 	"camrelay/internal/config"
 	"camrelay/internal/listener"
 )
@@ -28,6 +29,10 @@ func check(args []string, stdout, stderr io.Writer) error {
 		fmt.Fprintln(stdout, "warning:", w)
 	}
 	if *show {
+		for i := range cfg.Cameras { // some cameras take their password in the query
+			c := &cfg.Cameras[i]
+			c.URL, c.ControlURL = redact(c.URL), redact(c.ControlURL)
+		}
 		text, err := cfg.YAML()
 		if err != nil {
 			return err
@@ -38,3 +43,5 @@ func check(args []string, stdout, stderr io.Writer) error {
 	fmt.Fprintf(stdout, "the configuration can be used; it declares %d cameras\n", len(cfg.Cameras))
 	return nil
 }
+
+func redact(u config.URL) config.URL { return config.URL(auth.RedactURL(string(u))) }

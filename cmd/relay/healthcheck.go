@@ -30,10 +30,12 @@ func healthcheck(args []string, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	client := &http.Client{Transport: &http.Transport{
-		// It is our own address, and the certificate is for another name.
-		TLSClientConfig: &tls.Config{InsecureSkipVerify: true},
-	}}
+	// It is our own address, and the certificate is for another name.
+	insecure := &tls.Config{InsecureSkipVerify: true}
+	if domains := cfg.TLS.ACME.Domains; len(domains) > 0 {
+		insecure.ServerName = domains[0] // for no other is there a certificate
+	}
+	client := &http.Client{Transport: &http.Transport{TLSClientConfig: insecure}}
 	defer client.CloseIdleConnections()
 	resp, err := client.Do(req)
 	if err != nil {
@@ -53,16 +55,21 @@ func localURL(cfg *config.Config) string {
 }
 
 func localURLOf(cfg *config.Config, listen string) string {
-	host, port, err := net.SplitHostPort(listen)
-	if err != nil {
-		host, port = listen, "80"
-	}
-	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
-		host = "localhost"
-	}
 	scheme := "http"
 	if cfg.TLS.Mode() != config.TLSOff {
 		scheme = "https"
 	}
-	return scheme + "://" + net.JoinHostPort(host, port)
+	return scheme + "://" + localAddr(listen)
+}
+
+// localAddr is an address as this machine reaches it.
+func localAddr(listen string) string {
+	host, port, err := net.SplitHostPort(listen)
+	if err != nil {
+		return listen
+	}
+	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
+		host = "localhost"
+	}
+	return net.JoinHostPort(host, port)
 }

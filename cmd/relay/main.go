@@ -19,6 +19,7 @@ const usage = `relay gives the pictures of cameras to any number of viewers.
   relay check         says what is wrong with the configuration
   relay healthcheck   asks a running relay whether it is well; exit status 0 if so
   relay token         makes a new token, for example when the first one is lost
+  relay image         makes, signs and explains firmware images
   relay version       prints the version
 
 Each takes --help.
@@ -36,7 +37,8 @@ func main() {
 
 func run(args []string, stdout, stderr io.Writer) int {
 	commands := map[string]command{
-		"serve": serve, "check": check, "healthcheck": healthcheck, "token": token, "version": printVersion,
+		"serve": serve, "check": check, "healthcheck": healthcheck, "token": token, "image": imageTool,
+		"version": printVersion,
 	}
 	name := "serve"
 	if len(args) > 0 && args[0] != "" && args[0][0] != '-' {

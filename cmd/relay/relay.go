@@ -3,12 +3,13 @@ package main
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
-	"net/netip"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -46,6 +47,7 @@ type relay struct {
 	bus        *bus
 
 	stop   context.CancelFunc // ends what runs in the background
+	tasks  sync.WaitGroup     // that
 	failed chan error
 }
 
@@ -54,12 +56,23 @@ func start(ctx context.Context, cfg *config.Config, logger *slog.Logger) (_ *rel
 	ctx, stop := context.WithCancel(ctx)
 	r := &relay{cfg: cfg, log: logger, stop: stop, failed: make(chan error, 4)}
 	defer func() {
-		if err != nil {
-			r.shutdown()
+		if err == nil {
+			return
+		}
+		r.shutdown()
+		if r.firstToken != "" && !cfg.Lab { // the next start is not the first one
+			err = fmt.Errorf("%w\n\nThe state in %s is new. Its admin token, shown this once, is %s", err, cfg.Data, r.firstToken)
 		}
 	}()
 	for _, w := range cfg.Warnings {
 		logger.Warn(w)
+	}
+	// What most often fails comes first: then nothing was made yet.
+	if err := r.listen(ctx); err != nil {
+		return nil, err
+	}
+	if err := r.loadCertificate(); err != nil {
+		return nil, err
 	}
 	if r.store, r.firstToken, err = store.Open(cfg.Data); err != nil {
 		return nil, err
@@ -67,19 +80,16 @@ func start(ctx context.Context, cfg *config.Config, logger *slog.Logger) (_ *rel
 	r.registry = stream.NewRegistry(stream.Options{Linger: cfg.Rest.Linger, Still: cfg.Rest.Still, StaleAfter: cfg.Rest.StaleAfter})
 	r.ingest = ingest.NewServer(r.registry.Pool(), ingestOptions(cfg, logger))
 	r.egress = egress.NewServer(r.registry, egressOptions(cfg, logger))
-	go r.egress.Run(ctx)
-	go r.registry.Run(ctx)
-	if r.bus, err = startBus(ctx, r); err != nil {
+	r.tasks.Go(func() { r.egress.Run(ctx) })
+	r.tasks.Go(func() { r.registry.Run(ctx) })
+	r.roster = roster.New(ctx, r.registry, r.store, cfg, logger)
+	if r.bus, err = startBus(r); err != nil {
 		return nil, err
 	}
-	r.roster = roster.New(ctx, r.registry, r.store, cfg, logger)
 	if err := r.store.RetainShares(r.roster.IDs()); err != nil {
 		return nil, err
 	}
-	if err := r.listen(ctx); err != nil {
-		return nil, err
-	}
-	if err := r.serveAPI(); err != nil {
+	if err := r.serveAPI(ctx); err != nil {
 		return nil, err
 	}
 	logger.Info("started", "version", versionText(), "listen", r.addr(), "cameras", len(r.roster.IDs()), "lab", cfg.Lab)
@@ -89,7 +99,8 @@ func start(ctx context.Context, cfg *config.Config, logger *slog.Logger) (_ *rel
 func ingestOptions(cfg *config.Config, logger *slog.Logger) ingest.Options {
 	return ingest.Options{
 		MaxFrame: int(cfg.Limits.MaxFrame), MaxFPS: cfg.Limits.MaxFPS,
-		PingInterval: cfg.Limits.PingInterval, PongTimeout: cfg.Limits.PongTimeout, Logger: logger,
+		PingInterval: cfg.Limits.PingInterval, PongTimeout: cfg.Limits.PongTimeout, PostIdle: cfg.Limits.PongTimeout,
+		Logger: logger,
 	}
 }
 
@@ -101,21 +112,35 @@ func egressOptions(cfg *config.Config, logger *slog.Logger) egress.Options {
 	}
 }
 
+// limits are those of all connections to a port.
+func (r *relay) limits() listener.Limits {
+	return listener.Limits{
+		Sockets: r.cfg.Limits.Sockets, PerAddress: r.cfg.Limits.SocketsPerAddress, Exempt: r.cfg.TrustedProxies.Contains,
+	}
+}
+
 // listen takes the HTTP port.
 func (r *relay) listen(ctx context.Context) (err error) {
-	limits := listener.Limits{Sockets: r.cfg.Limits.Sockets, PerAddress: r.cfg.Limits.SocketsPerAddress}
-	if proxies := r.cfg.TrustedProxies; len(proxies) > 0 {
-		limits.Exempt = func(a netip.Addr) bool { return proxies.Contains(a) }
+	r.listener, err = listener.Listen(ctx, r.cfg.Listen, r.limits())
+	if errors.Is(err, unix.EADDRINUSE) {
+		return fmt.Errorf("%w: another program, or another relay, holds the port; stop it or choose another port with --listen", err)
 	}
-	r.listener, err = listener.Listen(ctx, r.cfg.Listen, limits)
-	if err != nil {
-		return fmt.Errorf("%w: another program may hold the port; choose one with --listen", err)
+	return err
+}
+
+// loadCertificate reads the certificate, if it is in files.
+func (r *relay) loadCertificate() (err error) {
+	if r.cfg.TLS.Mode() != config.TLSFiles {
+		return nil
 	}
-	return nil
+	r.cert, err = listener.LoadCertificate(r.cfg.TLS.Cert, r.cfg.TLS.Key, func(err error) {
+		r.log.Error("certificate not reloaded, the one before stays in force", "err", err)
+	})
+	return err
 }
 
 // serveAPI begins to answer requests.
-func (r *relay) serveAPI() (err error) {
+func (r *relay) serveAPI(ctx context.Context) (err error) {
 	proxies := auth.Proxies(r.cfg.TrustedProxies)
 	metrics := prometheus.NewRegistry()
 	metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
@@ -124,6 +149,7 @@ func (r *relay) serveAPI() (err error) {
 		Registry: r.registry, Roster: r.roster, Ingest: r.ingest, Egress: r.egress, Store: r.store,
 		Auth:  auth.NewAuthenticator(r.store, r.store.Secret(), proxies, time.Now),
 		Pages: web.Files(), Metrics: metrics, Version: versionText(), Logger: r.log,
+		Revoked: r.bus.recheck,
 	}, r.cfg)
 	if err != nil {
 		return err
@@ -132,35 +158,29 @@ func (r *relay) serveAPI() (err error) {
 	ln := net.Listener(r.listener)
 	switch r.cfg.TLS.Mode() {
 	case config.TLSFiles:
-		r.cert, err = listener.LoadCertificate(r.cfg.TLS.Cert, r.cfg.TLS.Key, func(err error) {
-			r.log.Error("certificate not reloaded, the one before stays in force", "err", err)
-		})
-		if err != nil {
-			return err
-		}
 		ln = tls.NewListener(ln, r.cert.Config())
 	case config.TLSACME:
 		acme := listener.NewACME(r.cfg.Data, r.cfg.TLS.ACME.Domains, r.cfg.TLS.ACME.Email, string(r.cfg.TLS.ACME.Directory))
 		ln = tls.NewListener(ln, acme.Config())
-		r.serveRedirect(acme.Handler())
+		r.serveRedirect(ctx, acme.Handler())
 	}
 	r.api.SetReady(true)
-	go serveHTTP(func() error { return r.server.Serve(ln) }, "http", r.failed)
+	r.tasks.Go(func() { serveHTTP(r.server, ln, "http", r.failed) })
 	return nil
 }
 
 // serveRedirect answers on port 80 if it can be had: without it, the authority
 // has to reach port 443.
-func (r *relay) serveRedirect(h http.Handler) {
+func (r *relay) serveRedirect(ctx context.Context, h http.Handler) {
 	host, _, _ := net.SplitHostPort(r.cfg.Listen)
-	ln, err := net.Listen("tcp", net.JoinHostPort(host, "80"))
+	ln, err := listener.Listen(ctx, net.JoinHostPort(host, "80"), r.limits())
 	if err != nil {
 		r.log.Warn("port 80 cannot be had; certificates need port 443 to be reachable from the internet", "err", err)
 		return
 	}
 	r.redirect = httpServer(h, r.cfg, r.log)
 	r.redirect.ReadTimeout, r.redirect.WriteTimeout = 10*time.Second, 10*time.Second
-	go serveHTTP(func() error { return r.redirect.Serve(ln) }, "port 80", r.failed)
+	r.tasks.Go(func() { serveHTTP(r.redirect, ln, "port 80", r.failed) })
 }
 
 // registerMetrics adds what the process itself knows.
@@ -183,8 +203,10 @@ func (r *relay) registerMetrics(metrics *prometheus.Registry) {
 // addr is the address that the relay listens on.
 func (r *relay) addr() string { return r.listener.Addr().String() }
 
-// apply puts a configuration into force as far as that can be done now.
+// apply puts a configuration into force but for the keys that wait for the next
+// start.
 func (r *relay) apply(cfg *config.Config) error {
+	cfg.Carry(r.cfg)
 	if err := r.api.Apply(cfg); err != nil {
 		return err
 	}
@@ -223,18 +245,20 @@ func (r *relay) shutdown() {
 		}
 	}
 	r.stop()
+	r.tasks.Wait()
 	if r.roster != nil {
 		r.roster.Wait()
 	}
 	if r.bus != nil {
-		r.bus.close()
+		if err := r.bus.close(); err != nil {
+			r.log.Error("mqtt not closed", "err", err)
+		}
 	}
 	if r.store != nil {
 		if err := r.store.Close(); err != nil {
 			r.log.Error("store not closed", "err", err)
 		}
 	}
-	r.log.Info("stopped")
 }
 
 // monotonicMicros is the time that systemd wants with RELOADING=1.

@@ -8,10 +8,12 @@ import (
 	"io"
 	"log"
 	"log/slog"
+	"net"
 	"net/http"
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"strings"
 	"syscall"
 	"time"
 
@@ -43,6 +45,9 @@ func serve(args []string, stdout, stderr io.Writer) error {
 	level := new(slog.LevelVar)
 	logger := newLogger(stderr, cfg, level)
 
+	signals := make(chan os.Signal, 4)
+	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
+	defer signal.Stop(signals)
 	ctx, stop := context.WithCancel(context.Background())
 	defer stop()
 	r, err := start(ctx, cfg, logger)
@@ -53,14 +58,11 @@ func serve(args []string, stdout, stderr io.Writer) error {
 	r.announce(stdout)
 	notify("READY=1")
 	go watchdog(ctx)
-	return r.run(o)
+	return r.run(o, signals)
 }
 
 // run serves until it is told to stop.
-func (r *relay) run(o *options) error {
-	signals := make(chan os.Signal, 4)
-	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
-	defer signal.Stop(signals)
+func (r *relay) run(o *options, signals <-chan os.Signal) error {
 	minute := time.NewTicker(time.Minute)
 	defer minute.Stop()
 	for {
@@ -79,13 +81,28 @@ func (r *relay) run(o *options) error {
 			}
 			r.log.Info("stopping", "signal", s.String())
 			notify("STOPPING=1")
-			go func() {
-				<-signals
-				r.log.Warn("stopped at once by a second signal")
-				os.Exit(1)
-			}()
+			stopped := make(chan struct{})
+			go r.watchSecond(signals, stopped)
 			r.shutdown()
+			close(stopped)
+			r.log.Info("stopped")
 			return nil
+		}
+	}
+}
+
+// watchSecond ends the process when it is told to stop once more.
+func (r *relay) watchSecond(signals <-chan os.Signal, stopped <-chan struct{}) {
+	for {
+		select {
+		case <-stopped:
+			return
+		case s := <-signals:
+			if s == syscall.SIGHUP {
+				continue
+			}
+			r.log.Warn("stopped at once by a second signal")
+			os.Exit(1)
 		}
 	}
 }
@@ -117,7 +134,14 @@ func (r *relay) reload(o *options) {
 // announce prints the address to open; at the first start, one that signs in.
 func (r *relay) announce(w io.Writer) {
 	url := cmp.Or(string(r.cfg.PublicURL), localURLOf(r.cfg, r.addr()))
-	fmt.Fprintf(w, "camrelay %s\n\n  open %s/\n\n", versionText(), url)
+	if domains := r.cfg.TLS.ACME.Domains; r.cfg.PublicURL == "" && len(domains) > 0 {
+		url = "https://" + domains[0] // the certificate is for no other name
+	}
+	fmt.Fprintf(w, "camrelay %s\n\n  open %s/\n", versionText(), url)
+	if r.bus != nil {
+		fmt.Fprintf(w, "  MQTT %s\n", r.bus.describe(string(r.cfg.MQTT.URL)))
+	}
+	fmt.Fprintln(w)
 	switch {
 	case r.cfg.Lab:
 		fmt.Fprintf(w, "  This is a lab: whoever reaches this address may do anything.\n\n")
@@ -155,16 +179,21 @@ func httpServer(h http.Handler, cfg *config.Config, logger *slog.Logger) *http.S
 }
 
 // debugWriter logs what net/http complains of: mostly strangers that end a
-// handshake half-way.
+// handshake half-way. A panic is our fault.
 type debugWriter struct{ log *slog.Logger }
 
 func (d debugWriter) Write(b []byte) (int, error) {
-	d.log.Debug("http: " + string(b))
+	level, text := slog.LevelDebug, strings.TrimSpace(string(b))
+	if strings.Contains(text, "panic serving") {
+		level = slog.LevelError
+	}
+	d.log.Log(context.Background(), level, text)
 	return len(b), nil
 }
 
-func serveHTTP(serve func() error, what string, failed chan<- error) {
-	if err := serve(); err != nil && !errors.Is(err, http.ErrServerClosed) {
+// serveHTTP serves until the server is shut down; another end is a failure.
+func serveHTTP(s *http.Server, ln net.Listener, what string, failed chan<- error) {
+	if err := s.Serve(ln); !errors.Is(err, http.ErrServerClosed) && !errors.Is(err, net.ErrClosed) {
 		select {
 		case failed <- fmt.Errorf("serve %s: %w", what, err):
 		default:

@@ -127,14 +127,15 @@ type Limits struct {
 	// SocketsPerAddress is the most connections of one client address (IPv6:
 	// one /64), 1 to Sockets. Default 256, or Sockets if that is less.
 	SocketsPerAddress int `yaml:"sockets_per_address"`
-	// Handshake bounds TLS handshake and request head, 1s to 5m. Default 10s.
+	// Handshake bounds TLS handshake and request head, and the body of a request
+	// to the API, 1s to 5m. Default 10s.
 	Handshake time.Duration `yaml:"handshake" reload:"restart"`
 	// Idle closes a kept-alive connection without requests, 1s to 1h.
 	// Default 15s.
 	Idle time.Duration `yaml:"idle" reload:"restart"`
 	// PingInterval is the time between WebSocket pings, 1s to 5m. Default 10s.
 	PingInterval time.Duration `yaml:"ping_interval"`
-	// PongTimeout drops a WebSocket that was silent for so long; longer than
+	// PongTimeout drops a WebSocket or a POST that was silent for so long; longer than
 	// PingInterval, at most 15m. Default 30s.
 	PongTimeout time.Duration `yaml:"pong_timeout"`
 	// WriteStall drops a viewer whose socket took no byte for so long, 1s to

@@ -3,6 +3,7 @@ package egress
 import (
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"camrelay/internal/stream"
@@ -30,6 +31,7 @@ type mjpegConn struct {
 	viewer stream.Viewer
 	srv    *Server
 	who    Access
+	paints bool // it is a browser
 
 	ignored [32]byte
 	said    time.Time // when the viewer was last told that there are no frames; the sweep's
@@ -57,19 +59,28 @@ func (s *Server) ServeMJPEG(w http.ResponseWriter, r *http.Request, hub *stream.
 	}
 	conn.SetDeadline(time.Time{})
 	c := &mjpegConn{srv: s, who: who, hub: hub, said: time.Now()}
-	c.socket.init(conn, s.part, s.options().WriteStall)
+	wrapping, head := s.part, streamHead+"--"+boundary+"\r\n"
+	if c.paints = isBrowser(r); c.paints {
+		wrapping, head = s.image, head+imageHead
+	}
+	c.socket.init(conn, wrapping, s.options().WriteStall)
 	c.tune(tuning(hub))
 	c.out.Init(&c.socket, nil)
 	if !s.add(c) {
 		conn.Close()
 		return
 	}
-	c.out.Post([]byte(streamHead + "--" + boundary + "\r\n"))
+	c.out.Post([]byte(head))
 	if !hub.JoinAs(&c.viewer, &c.out, stream.ViewerOptions{LiveOnly: true, MaxFPS: maxFPS}) {
 		c.out.Close(stream.ErrClosed)
 	}
 	go c.watch() // with the smallest stack there is: it only reads
 }
+
+// isBrowser reports whether a browser paints the stream, in <img> or as a page:
+// only browsers ask for images by name. Sec-Fetch-Dest would say it better, but
+// is not sent over plain HTTP.
+func isBrowser(r *http.Request) bool { return strings.Contains(r.Header.Get("Accept"), "image/") }
 
 // watch waits until the viewer has gone; what it sends is ignored.
 func (c *mjpegConn) watch() {
@@ -93,7 +104,12 @@ func (c *mjpegConn) sweep(now time.Time) {
 		return
 	}
 	c.said = now
-	c.out.Post(appendPart(nil, c.srv.notices.jpeg(camera), now, 0))
+	picture := c.srv.notices.jpeg(camera)
+	if c.paints {
+		c.out.Post(appendImage(nil, picture))
+		return
+	}
+	c.out.Post(appendPart(nil, picture, now, 0))
 }
 
 func (c *mjpegConn) changed(*stream.Hub, func() []byte) {}

@@ -5,7 +5,9 @@ import (
 	"image"
 	"image/color"
 	"image/jpeg"
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	"golang.org/x/image/font"
 	"golang.org/x/image/font/basicfont"
@@ -51,34 +53,74 @@ func (n *notices) jpeg(camera wire.Camera) []byte {
 	return b.Bytes()
 }
 
-// notice draws lines of text in the middle of a dark picture.
+// notice draws lines of text in the middle of a dark picture. It is in the
+// format of the cameras' own, 4:2:0, so that players need not adapt.
 func notice(width, height int, lines []string) image.Image {
 	face := basicfont.Face7x13
-	small := image.NewGray(image.Rect(0, 0, width/scaleOf(width), height/scaleOf(width)))
+	scale := scaleOf(width)
+	small := image.NewGray(image.Rect(0, 0, width/scale, height/scale))
 	for i := range small.Pix {
 		small.Pix[i] = 0x18
 	}
+	lines = wrap(lines, (small.Rect.Dx()-2*noticeMargin)/face.Advance)
 	draw := font.Drawer{Dst: small, Src: image.NewUniform(color.Gray{0xC8}), Face: face}
-	y := small.Rect.Dy()/2 - (len(lines)-2)*face.Height*3/4
+	step := face.Height * 3 / 2
+	if len(lines)*step > small.Rect.Dy() {
+		step = face.Height
+	}
+	y := (small.Rect.Dy()-(len(lines)-1)*step+face.Ascent)/2 - 1
 	for _, line := range lines {
-		width := draw.MeasureString(line).Ceil()
-		draw.Dot = fixed.P(max(2, (small.Rect.Dx()-width)/2), y)
+		draw.Dot = fixed.P((small.Rect.Dx()-draw.MeasureString(line).Ceil())/2, y)
 		draw.DrawString(line)
-		y += face.Height * 3 / 2
+		y += step
 	}
 	return enlarge(small, width, height)
+}
+
+// noticeMargin is how far text stays from the sides, in its own pixels.
+const noticeMargin = 4
+
+// wrap breaks lines at spaces so that each has at most so many characters;
+// words that are longer are cut. Empty lines are left out.
+func wrap(lines []string, most int) (short []string) {
+	for _, line := range lines {
+		now := ""
+		for word := range strings.FieldsSeq(line) {
+			if r := []rune(word); len(r) > most {
+				word = string(r[:most])
+			}
+			switch {
+			case now == "":
+				now = word
+			case utf8.RuneCountInString(now)+1+utf8.RuneCountInString(word) <= most:
+				now += " " + word
+			default:
+				short = append(short, now)
+				now = word
+			}
+		}
+		if now != "" {
+			short = append(short, now)
+		}
+	}
+	return short
 }
 
 // scaleOf keeps the text readable: about forty characters a line.
 func scaleOf(width int) int { return max(1, width/300) }
 
-func enlarge(small *image.Gray, width, height int) *image.Gray {
+func enlarge(small *image.Gray, width, height int) *image.YCbCr {
 	scale := scaleOf(width)
-	big := image.NewGray(image.Rect(0, 0, width, height))
+	big := image.NewYCbCr(image.Rect(0, 0, width, height), image.YCbCrSubsampleRatio420)
 	for y := range height {
+		row := small.Pix[min(y/scale, small.Rect.Dy()-1)*small.Stride:]
 		for x := range width {
-			big.Pix[y*big.Stride+x] = small.GrayAt(min(x/scale, small.Rect.Dx()-1), min(y/scale, small.Rect.Dy()-1)).Y
+			big.Y[y*big.YStride+x] = row[min(x/scale, small.Rect.Dx()-1)]
 		}
+	}
+	const grey = 128
+	for i := range big.Cb {
+		big.Cb[i], big.Cr[i] = grey, grey
 	}
 	return big
 }

@@ -69,8 +69,8 @@ type Server struct {
 	opt atomic.Pointer[Options]
 	reg *stream.Registry
 
-	plain, view, part *stream.Wrapping
-	start             time.Time
+	plain, view, part, image *stream.Wrapping
+	start                    time.Time
 
 	mu      sync.Mutex
 	conns   map[viewerConn]struct{}
@@ -85,7 +85,7 @@ type Server struct {
 func NewServer(reg *stream.Registry, opt Options) *Server {
 	s := &Server{
 		reg: reg, start: time.Now(),
-		plain: plainWrapping(), view: viewWrapping(), part: partWrapping(),
+		plain: plainWrapping(), view: viewWrapping(), part: partWrapping(), image: imageWrapping(),
 		conns: make(map[viewerConn]struct{}),
 	}
 	s.SetOptions(opt)

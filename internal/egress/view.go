@@ -27,7 +27,8 @@ type viewConn struct {
 	mu      sync.Mutex
 	wanted  []wire.Watched
 	viewers map[uint32]*stream.Viewer // by stream number
-	rtt     time.Duration
+	rtt     time.Duration             // of the path, for cameras that join
+	probe   probe
 	ready   bool // the greeting was sent
 
 	sets sync.WaitGroup
@@ -78,7 +79,7 @@ func (c *viewConn) serve() {
 	defer c.srv.remove(c)
 	var cancel context.CancelFunc
 	c.ctx, cancel = context.WithCancel(context.Background())
-	c.ping(time.Since(c.srv.start))
+	c.ping()
 	c.greet()
 	c.read(wire.MaxViewText, c.take)
 	c.watch(nil)
@@ -102,6 +103,9 @@ func (c *viewConn) greet() {
 
 // take handles one message from the viewer. An error ends the connection.
 func (c *viewConn) take(op byte, b []byte) error {
+	if c.polite.Load() {
+		return nil // it was told to go
+	}
 	if op == opBinary {
 		return c.takeAcks(b)
 	}
@@ -125,7 +129,8 @@ func (c *viewConn) take(op byte, b []byte) error {
 const closePolicy = 1008
 
 func (c *viewConn) takeAcks(b []byte) error {
-	c.pingAfter(c.srv.options().PingInterval / 2) // before the next frame, to measure the path and not a queue
+	c.beginProbe()
+	defer c.continueProbe()
 	for len(b) > 0 {
 		ack, rest, err := wire.NextFrameAck(b)
 		if err != nil {
@@ -183,16 +188,6 @@ func (c *viewConn) join(h *stream.Hub) {
 	}
 }
 
-// path notes a round trip of the connection.
-func (c *viewConn) path(rtt time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.rtt = rtt
-	for _, v := range c.viewers {
-		v.Credit.Path(rtt)
-	}
-}
-
 // set changes a camera's settings, one change at a time.
 func (c *viewConn) set(req wire.ViewSet) {
 	if !c.setting.CompareAndSwap(false, true) {
@@ -200,20 +195,24 @@ func (c *viewConn) set(req wire.ViewSet) {
 		return
 	}
 	c.sets.Go(func() {
-		defer c.setting.Store(false)
-		ctx, cancel := context.WithTimeout(c.ctx, setTimeout)
-		defer cancel()
-		h := c.srv.reg.Get(req.Camera)
-		switch {
-		case h == nil || !c.who.CanView(req.Camera):
-			c.answer(req, errors.New("there is no camera "+req.Camera))
-		case !c.who.CanControl():
-			c.answer(req, errors.New("changing settings needs the admin role"))
-		default:
-			_, err := h.Set(ctx, c.who.Name(), req.Take, req.Settings)
-			c.answer(req, err)
-		}
+		err := c.change(req)
+		c.setting.Store(false) // before the viewer can ask for the next one
+		c.answer(req, err)
 	})
+}
+
+func (c *viewConn) change(req wire.ViewSet) error {
+	ctx, cancel := context.WithTimeout(c.ctx, setTimeout)
+	defer cancel()
+	h := c.srv.reg.Get(req.Camera)
+	switch {
+	case h == nil || !c.who.CanView(req.Camera):
+		return errors.New("there is no camera " + req.Camera)
+	case !c.who.CanControl():
+		return errors.New("changing settings needs the admin role")
+	}
+	_, err := h.Set(ctx, c.who.Name(), req.Take, req.Settings)
+	return err
 }
 
 func (c *viewConn) answer(req wire.ViewSet, err error) {
@@ -228,8 +227,9 @@ func (c *viewConn) answer(req wire.ViewSet, err error) {
 
 func (c *viewConn) kind() string { return KindView }
 
-func (c *viewConn) sweep(time.Time) {
+func (c *viewConn) sweep(now time.Time) {
 	c.keepAlive()
+	c.giveUpProbe(now)
 	frame, rate := 0, 0.0
 	c.mu.Lock()
 	for _, v := range c.viewers {

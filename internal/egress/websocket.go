@@ -35,6 +35,9 @@ func (c *wsConn) upgrade(w http.ResponseWriter, r *http.Request, wrap *stream.Wr
 		ReadBufferSize: 256, WriteBufferSize: 256, // let go of at once
 		Subprotocols: subprotocols,
 		CheckOrigin:  func(*http.Request) bool { return true }, // checked before
+		Error: func(w http.ResponseWriter, _ *http.Request, status int, reason error) {
+			writeError(w, status, reason.Error())
+		},
 	}
 	ws, err := upgrader.Upgrade(w, r, nil)
 	if err != nil {
@@ -144,18 +147,18 @@ func (c *wsConn) keepAlive() {
 		c.out.Close(errSilent)
 		return
 	}
-	c.pingAfter(c.srv.options().PingInterval)
-}
-
-// pingAfter pings if the last ping is so long ago.
-func (c *wsConn) pingAfter(interval time.Duration) {
-	now := time.Since(c.srv.start)
-	if now-time.Duration(c.pinged.Load()) >= interval {
-		c.ping(now)
+	if c.pingDue(c.srv.options().PingInterval) {
+		c.ping()
 	}
 }
 
-func (c *wsConn) ping(now time.Duration) {
+// pingDue reports whether the last ping is so long ago.
+func (c *wsConn) pingDue(interval time.Duration) bool {
+	return time.Since(c.srv.start)-time.Duration(c.pinged.Load()) >= interval
+}
+
+func (c *wsConn) ping() {
+	now := time.Since(c.srv.start)
 	c.pinged.Store(int64(now))
 	c.out.Post(wsMessage(finPing, binary.BigEndian.AppendUint64(nil, uint64(now))))
 }

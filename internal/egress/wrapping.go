@@ -80,8 +80,8 @@ func viewWrapping() *stream.Wrapping {
 const boundary = "frame"
 
 // partWrapping makes a frame a part of a multipart stream. The boundary line
-// that ends the part goes with it: Chrome paints a part when it sees the next
-// boundary. Content-Length is there because go2rtc and OpenCV want it.
+// that ends the part goes with it, for clients that wait for it.
+// Content-Length is there because go2rtc and OpenCV want it.
 func partWrapping() *stream.Wrapping {
 	return &stream.Wrapping{
 		Overhead: 160,
@@ -89,6 +89,26 @@ func partWrapping() *stream.Wrapping {
 			return appendPart(dst, f.JPEG(), f.Received, f.Seq)
 		},
 	}
+}
+
+// imageHead begins each part of a stream that a browser paints.
+const imageHead = "Content-Type: image/jpeg\r\n\r\n"
+
+// imageWrapping is partWrapping for browsers. Chromium paints a part when it has
+// read the whole head of the next one, so that goes with the part. It cannot
+// have a Content-Length, which browsers have no use for.
+func imageWrapping() *stream.Wrapping {
+	return &stream.Wrapping{
+		Overhead: len("\r\n--" + boundary + "\r\n" + imageHead),
+		Append: func(dst []byte, f *stream.Frame) []byte {
+			return appendImage(dst, f.JPEG())
+		},
+	}
+}
+
+func appendImage(dst, jpeg []byte) []byte {
+	dst = append(dst, jpeg...)
+	return append(dst, "\r\n--"+boundary+"\r\n"+imageHead...)
 }
 
 func appendPart(dst, jpeg []byte, at time.Time, seq uint32) []byte {

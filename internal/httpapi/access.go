@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"context"
 	"fmt"
 	"math"
 	"net/http"
@@ -11,6 +12,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"camrelay/internal/auth"
+	"camrelay/internal/config"
 	"camrelay/internal/stream"
 )
 
@@ -86,19 +88,21 @@ func (a *API) hub(c echo.Context) (*stream.Hub, access, error) {
 	return h, who, nil
 }
 
-// camera authenticates a camera and finds its hub.
-func (a *API) camera(c echo.Context) (*stream.Hub, error) {
+// camera authenticates a camera and finds its hub. void ends when the key that
+// it showed is no longer valid.
+func (a *API) camera(c echo.Context) (hub *stream.Hub, void context.Context, err error) {
 	id := c.Param("camera")
 	spec, known := a.Roster.Get(id)
 	if !a.config().Lab || spec.KeyHash != "" {
 		if err := a.Auth.Camera(c.Request(), id, spec.KeyHash); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 	}
-	if known && spec.URL != "" {
-		return nil, echo.NewHTTPError(http.StatusConflict, id+" is pulled by the relay; it cannot push as well")
+	if known && spec.Kind == config.KindPull {
+		return nil, nil, echo.NewHTTPError(http.StatusConflict, id+" is pulled by the relay; it cannot push as well")
 	}
-	return a.Roster.Meet(id)
+	hub, err = a.Roster.Meet(id)
+	return hub, spec.Void(), err
 }
 
 // guard is passed by every request: it bounds what it may take, checks where it

@@ -37,6 +37,8 @@ type Parts struct {
 	Metrics  *prometheus.Registry
 	Version  string
 	Logger   *slog.Logger
+	// Revoked is called when tokens, keys or share links have changed.
+	Revoked func()
 }
 
 // API serves the relay's addresses.
@@ -197,6 +199,7 @@ func (a *API) judge(err error) (status int, message string) {
 		busy    *stream.BusyError
 		refused *ingest.RefusedError
 		tooBig  *http.MaxBytesError
+		camera  *cameraError
 	)
 	switch {
 	case errors.As(err, &limited):
@@ -223,7 +226,7 @@ func (a *API) judge(err error) (status int, message string) {
 		return http.StatusServiceUnavailable, err.Error()
 	case errors.Is(err, ingest.ErrNoAnswer), errors.Is(err, context.DeadlineExceeded):
 		return http.StatusGatewayTimeout, ingest.ErrNoAnswer.Error()
-	case errors.Is(err, errCamera):
+	case errors.As(err, &camera):
 		return http.StatusBadGateway, err.Error()
 	default:
 		return http.StatusInternalServerError, "the relay failed to do this; its log says why"
@@ -234,8 +237,12 @@ var (
 	errForbidden = errors.New("this token does not allow that")
 	errSyntax    = errors.New("the body cannot be read")
 	errBadInput  = errors.New("bad request")
-	errCamera    = errors.New("the camera did not do it")
 )
+
+// cameraError is what went wrong at a camera, in a sentence made for people.
+type cameraError struct{ error }
+
+func (e *cameraError) Unwrap() error { return e.error }
 
 // setTimeout bounds a change of a camera's settings.
 const setTimeout = 10 * time.Second

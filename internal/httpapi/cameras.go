@@ -106,6 +106,8 @@ func (a *API) createKey(c echo.Context, who access) error {
 		return err
 	}
 	a.Logger.Info("camera has a new key", "camera", id, "by", who.Name())
+	a.revoke()
+	a.revoke()
 	return c.JSON(http.StatusOK, map[string]string{"key": key})
 }
 
@@ -131,7 +133,7 @@ func (a *API) changeSettings(c echo.Context, who access) error {
 	defer cancel()
 	got, err := h.Set(ctx, who.Name(), in.Take, in.Settings)
 	if err != nil {
-		return fmt.Errorf("%w: %w", errCamera, err)
+		return &cameraError{err}
 	}
 	return c.JSON(http.StatusOK, map[string]any{"settings": got})
 }
@@ -145,7 +147,7 @@ func (a *API) pause(on bool) func(echo.Context, access) error {
 		ctx, cancel := context.WithTimeout(c.Request().Context(), setTimeout)
 		defer cancel()
 		if err := h.Pause(ctx, on); err != nil {
-			return fmt.Errorf("%w: %w", errCamera, err)
+			return &cameraError{err}
 		}
 		return c.NoContent(http.StatusNoContent)
 	}

@@ -96,8 +96,11 @@ func (a *API) createToken(c echo.Context, who access) error {
 	if err != nil {
 		return fmt.Errorf("%w: %w", errBadInput, err)
 	}
-	if err := store.CheckTitle(strings.TrimSpace(in.Name)); err != nil || strings.TrimSpace(in.Name) == "" {
-		return fmt.Errorf("%w: a token needs a name of 1 to 100 bytes in one line", errBadInput)
+	if in.Name = strings.TrimSpace(in.Name); in.Name == "" {
+		return fmt.Errorf("%w: name is missing: say what the token is for", errBadInput)
+	}
+	if err := store.CheckTitle(in.Name); err != nil {
+		return fmt.Errorf("%w: %w", errBadInput, err)
 	}
 	text, t, err := a.Store.AddToken(in.Name, role)
 	if err != nil {
@@ -122,6 +125,9 @@ func (a *API) deleteToken(c echo.Context, who access) error {
 func (a *API) revoke() {
 	if a.config().Lab {
 		return
+	}
+	if a.Revoked != nil {
+		a.Revoked()
 	}
 	a.Egress.Revoke(func(who egress.Access) bool {
 		p, ok := who.(access)

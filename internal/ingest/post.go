@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"strings"
 	"sync"
@@ -28,7 +29,7 @@ func (s *Server) ServePost(w http.ResponseWriter, r *http.Request, hub *stream.H
 	err := post.run(r.Header.Get("Content-Type"))
 	if post.poster != nil {
 		post.poster.ended(post, err)
-		opt.Logger.Info("post ended", "camera", hub.ID(), "remote", r.RemoteAddr, "frames", post.frames, "error", err)
+		post.log(opt.Logger.With("camera", hub.ID(), "remote", r.RemoteAddr), err)
 	}
 	if status, sentence := post.answer(err); status != http.StatusNoContent {
 		w.Header().Set("Connection", "close") // what is left of the body is not wanted
@@ -39,6 +40,19 @@ func (s *Server) ServePost(w http.ResponseWriter, r *http.Request, hub *stream.H
 		return
 	}
 	w.WriteHeader(http.StatusNoContent)
+}
+
+// log tells the end of a post; that of one picture is of no interest, as some
+// cameras send each by itself.
+func (p *post) log(log *slog.Logger, err error) {
+	switch {
+	case err != nil:
+		log.Info("post ended", "frames", p.frames, "error", err)
+	case p.frames > 1:
+		log.Info("post ended", "frames", p.frames)
+	default:
+		log.Debug("picture posted")
+	}
 }
 
 // post is one request.

@@ -96,10 +96,14 @@ func (p *Puller) Run(ctx context.Context) {
 			p.backoff.reset()
 		}
 		pause := p.pause(end, time.Since(began))
-		if reason := p.complain(end); reason != "" {
+		switch reason := p.complain(end); {
+		case reason != "":
 			feed.Down(reason)
 			up = false
 			p.report(reason, end, pause)
+		case errors.Is(end.err, errResting) && up: // it is not online before it is connected again
+			feed.Down("")
+			up = false
 		}
 		sleep(ctx, pause)
 	}

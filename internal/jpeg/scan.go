@@ -19,6 +19,7 @@ var (
 	ErrNoSOI     = errors.New("jpeg does not begin with FFD8FF")
 	ErrTruncated = errors.New("jpeg ends before its end-of-image marker FFD9")
 	ErrNoSize    = errors.New("jpeg has no frame header (SOF) before its scan")
+	ErrNoScan    = errors.New("jpeg has no scan (SOS): no picture is in it")
 	ErrMarker    = errors.New("jpeg has a marker where none may be")
 )
 
@@ -45,6 +46,7 @@ func Scan(b []byte) (Info, error) {
 	if len(b) < 3 || b[0] != 0xFF || b[1] != mSOI || b[2] != 0xFF {
 		return info, ErrNoSOI
 	}
+	scanned := false
 	for at := 2; ; {
 		marker, next, err := nextMarker(b, at)
 		if err != nil {
@@ -54,6 +56,9 @@ func Scan(b []byte) (Info, error) {
 		case marker == mEOI:
 			if info.Width == 0 {
 				return info, ErrNoSize
+			}
+			if !scanned {
+				return info, ErrNoScan
 			}
 			info.Len = next
 			return info, nil
@@ -74,6 +79,7 @@ func Scan(b []byte) (Info, error) {
 			if info.Width == 0 {
 				return info, ErrNoSize
 			}
+			scanned = true
 			if at, err = skipScan(b, after); err != nil {
 				return info, err
 			}

@@ -156,6 +156,15 @@ func (b *Broker) Recheck() {
 	}
 }
 
+// goodbye tells clients why they are disconnected; MQTT 3.1.1 has no way to.
+func (b *Broker) goodbye() {
+	for _, c := range b.listener.members() {
+		if c.client.Properties.ProtocolVersion >= 5 {
+			_ = b.server.DisconnectClient(c.client, packets.ErrServerShuttingDown)
+		}
+	}
+}
+
 // Close disconnects all clients and stops. It must not be called by a handler.
 func (b *Broker) Close() error {
 	if b.ctx.Err() != nil {
@@ -163,6 +172,7 @@ func (b *Broker) Close() error {
 	}
 	b.cancel()
 	handled := b.inbox.stop()
+	b.goodbye()
 	err := b.server.Close()
 	<-handled
 	return err

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -399,6 +400,48 @@ func TestBrokerClose(t *testing.T) {
 	}
 	if err := b.Subscribe("camrelay/#", all.add); !errors.Is(err, ErrClosed) {
 		t.Errorf("subscribing gives %v", err)
+	}
+}
+
+// TestBrokerCloseInTraffic closes while clients come and go.
+func TestBrokerCloseInTraffic(t *testing.T) {
+	for range 10 {
+		b, _ := newTestBroker(t, nil)
+		var clients sync.WaitGroup
+		started := make(chan struct{}, 1)
+		for i := range 4 {
+			clients.Go(func() {
+				for {
+					c, err := net.Dial("tcp", b.Addr().String())
+					if err != nil {
+						return
+					}
+					p := packets.NewControlPacket(packets.Connect).(*packets.ConnectPacket)
+					p.ProtocolName, p.ProtocolVersion, p.CleanSession, p.ClientIdentifier = "MQTT", 4, true, fmt.Sprint(i)
+					p.UsernameFlag, p.PasswordFlag, p.Username, p.Password = true, true, "x", []byte(viewerToken)
+					_ = p.Write(c)
+					_ = c.SetReadDeadline(time.Now().Add(time.Second))
+					_, _ = packets.ReadPacket(c)
+					_ = c.Close()
+					select {
+					case started <- struct{}{}:
+					default:
+					}
+				}
+			})
+		}
+		<-started
+		closed := make(chan error, 1)
+		go func() { closed <- b.Close() }()
+		select {
+		case err := <-closed:
+			if err != nil {
+				t.Error(err)
+			}
+		case <-time.After(10 * time.Second):
+			t.Fatal("it hangs")
+		}
+		clients.Wait()
 	}
 }
 

@@ -34,7 +34,9 @@ type Bus interface {
 	Publish(topic string, payload []byte, qos byte, retain bool) error
 	// Subscribe calls handle for each message that matches the filter, one
 	// after another for the whole bus. It may publish, and should return soon.
-	// It holds until Close, through all reconnections.
+	// It holds until Close, through all reconnections. Filters of one bus
+	// should not overlap unless they are the same: other brokers may deliver a
+	// message once for each.
 	Subscribe(filter string, handle func(Message)) error
 	// Close sends what still waits, for a short time, and disconnects.
 	Close() error

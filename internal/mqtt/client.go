@@ -15,6 +15,8 @@ import (
 
 const (
 	connectTimeout = 10 * time.Second
+	// ackTimeout is how long the broker may take to confirm something.
+	ackTimeout = 10 * time.Second
 	// backoffMin and backoffMax bound the pause before the next attempt.
 	backoffMin = time.Second
 	backoffMax = 30 * time.Second
@@ -47,13 +49,13 @@ type ClientOptions struct {
 // Client is a connection to a broker elsewhere, made again whenever it is
 // lost. It is a [Bus].
 type Client struct {
-	opt   ClientOptions
+	opt ClientOptions
+	timing
 	url   *url.URL
 	name  string // the URL for logs
 	tls   *tls.Config
 	log   *slog.Logger
 	box   *outbox
-	min   time.Duration // pause after a failure; then it doubles
 	stop  chan struct{} // closed by Close
 	done  chan struct{} // closed when run has ended
 	close sync.Once
@@ -70,15 +72,23 @@ type subscription struct {
 
 // NewClient begins to connect. It does not wait for the broker: its errors are
 // those of the options.
-func NewClient(opt ClientOptions) (*Client, error) { return newClient(opt, backoffMin) }
+func NewClient(opt ClientOptions) (*Client, error) {
+	return newClient(opt, timing{pause: backoffMin, patience: ackTimeout})
+}
 
-func newClient(opt ClientOptions, pause time.Duration) (*Client, error) {
+// timing is what tests cannot wait for.
+type timing struct {
+	pause    time.Duration // after a first failure; then it doubles
+	patience time.Duration // for an answer of the broker
+}
+
+func newClient(opt ClientOptions, timing timing) (*Client, error) {
 	u, secure, err := parseBroker(opt.URL)
 	if err != nil {
 		return nil, err
 	}
 	c := &Client{
-		opt: opt, url: u, name: auth.RedactURL(u.String()), log: opt.Log, box: newOutbox(), min: pause,
+		opt: opt, url: u, name: auth.RedactURL(u.String()), log: opt.Log, box: newOutbox(), timing: timing,
 		stop: make(chan struct{}), done: make(chan struct{}),
 	}
 	if u.User != nil {
@@ -127,6 +137,15 @@ func (c *Client) subscriptions(n int) []subscription {
 	return c.subs[n:len(c.subs):len(c.subs)]
 }
 
+// deliver gives a message to the handlers of a filter.
+func (c *Client) deliver(filter string, m Message) {
+	for _, sub := range c.subscriptions(0) {
+		if sub.filter == filter {
+			sub.handle(m)
+		}
+	}
+}
+
 // Close sends what still waits if the broker is there, for two seconds at most,
 // and disconnects. It must not be called by a handler.
 func (c *Client) Close() error {
@@ -150,7 +169,7 @@ func (c *Client) run(ctx context.Context) {
 	defer close(c.done)
 	defer c.abort()
 	journal := journal{log: c.log, broker: c.name, now: time.Now}
-	pause := c.min
+	pause := c.pause
 	for {
 		began := time.Now()
 		s, err := c.connect(ctx)
@@ -167,7 +186,7 @@ func (c *Client) run(ctx context.Context) {
 		short := s != nil && time.Since(began) < shortLife
 		journal.down(err, short)
 		if s != nil && !short {
-			pause = c.min
+			pause = c.pause
 		}
 		if !c.sleep(pause) {
 			return

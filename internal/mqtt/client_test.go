@@ -19,8 +19,8 @@ import (
 	"camrelay/internal/testkit"
 )
 
-// quickly is the pause before another attempt in tests.
-const quickly = 20 * time.Millisecond
+// quickly is for tests.
+var quickly = timing{pause: 20 * time.Millisecond, patience: 2 * time.Second}
 
 func newTestClient(t testing.TB, opt ClientOptions) (*Client, *logbook) {
 	t.Helper()
@@ -282,6 +282,36 @@ func TestClientAtStrictBroker(t *testing.T) {
 	b, _ := newTestBroker(t, nil)
 	_, log := newTestClient(t, ClientOptions{URL: "mqtt://" + b.Addr().String(), Username: "x", Password: adminToken})
 	log.wait(t, "check mqtt.username")
+}
+
+// TestClientSameFilter checks that one handler does not replace another.
+func TestClientSameFilter(t *testing.T) {
+	m := startMosquitto(t, "allow_anonymous true")
+	c, log := newTestClient(t, ClientOptions{URL: m.url()})
+	const status = "camrelay/relay/lab/status"
+	first, second := collect(t, c, status), collect(t, c, status)
+	if err := c.Publish(status, []byte(online), 1, true); err != nil {
+		t.Fatal(err)
+	}
+	first.wait(t, status, online)
+	second.wait(t, status, online)
+	if strings.Contains(log.String(), "does not pass them on") {
+		t.Error("the relay did not hear itself")
+	}
+}
+
+// TestClientNotesSilentRefusal uses a broker that drops what the relay says.
+func TestClientNotesSilentRefusal(t *testing.T) {
+	rules := filepath.Join(t.TempDir(), "acl")
+	if err := os.WriteFile(rules, []byte("topic read camrelay/#\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	m := startMosquitto(t, "allow_anonymous true", "acl_file "+rules, "user root")
+	c, log := newTestClient(t, ClientOptions{URL: m.url()})
+	if err := c.Publish("camrelay/relay/lab/status", []byte(online), 1, true); err != nil {
+		t.Fatal(err)
+	}
+	log.wait(t, "does not pass them on")
 }
 
 func TestClientNotesAnotherWithItsID(t *testing.T) {

@@ -6,6 +6,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	mochi "github.com/mochi-mqtt/server/v2"
 )
 
 const (
@@ -28,6 +30,7 @@ var errSlow = errors.New("the client reads too slowly")
 type conn struct {
 	net.Conn
 	who    atomic.Pointer[identity] // nil until it has logged in
+	client *mochi.Client            // set before who
 	denied atomic.Bool              // it was logged that something was refused
 
 	mu      sync.Mutex

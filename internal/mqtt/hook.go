@@ -7,6 +7,8 @@ import (
 
 	mochi "github.com/mochi-mqtt/server/v2"
 	"github.com/mochi-mqtt/server/v2/packets"
+
+	"camrelay/internal/auth"
 )
 
 const (
@@ -45,7 +47,11 @@ func (h *hook) OnConnect(cl *mochi.Client, pk packets.Packet) error {
 	}
 	code, who, err := h.admit(c, cl, pk)
 	if err != nil {
-		h.log.Warn("MQTT client refused", "remote", cl.Net.Remote, "client", shorten(cl.ID), "user", shorten(string(pk.Connect.Username)), "error", err)
+		level, limited := slog.LevelWarn, new(auth.LimitedError)
+		if errors.As(err, &limited) {
+			level = slog.LevelDebug // the failures before it were logged
+		}
+		h.log.Log(h.broker.ctx, level, "MQTT client refused", "remote", cl.Net.Remote, "client", shorten(cl.ID), "user", shorten(string(pk.Connect.Username)), "error", err)
 		if cl.Properties.ProtocolVersion < 5 {
 			if old, ok := packets.V5CodesToV3[code]; ok {
 				code = old
@@ -80,7 +86,7 @@ func (h *hook) admit(c *conn, cl *mochi.Client, pk packets.Packet) (packets.Code
 			return packets.ErrBadUsernameOrPassword, who, errors.New("its will is too long")
 		}
 	}
-	if err := h.broker.listener.admit(c, who); err != nil {
+	if err := h.broker.listener.admit(c, cl, who); err != nil {
 		return packets.ErrServerUnavailable, who, err
 	}
 	return packets.CodeSuccess, who, nil

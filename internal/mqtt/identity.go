@@ -2,7 +2,6 @@ package mqtt
 
 import (
 	"errors"
-	"fmt"
 	"net/netip"
 	"strings"
 	"time"
@@ -86,7 +85,7 @@ func (d doorman) login(user, password, remote string) (identity, error) {
 	}
 	attempt := addressKey(remote) + " " + user
 	if wait := d.limiter.RetryAfter(attempt); wait > 0 {
-		return identity{}, fmt.Errorf("too many wrong passwords; wait %v", wait.Round(time.Second))
+		return identity{}, &auth.LimitedError{RetryAfter: wait}
 	}
 	if user != "" && auth.Matches(password, d.auth.KeyHash(user)) {
 		return identity{camera: user, hash: hash}, nil

@@ -58,7 +58,7 @@ func TestLoginGuessing(t *testing.T) {
 			t.Fatalf("got %v", err)
 		}
 	}
-	if _, err := d.login("door", doorKey, here); err == nil || !strings.Contains(err.Error(), "wait") {
+	if _, err := d.login("door", doorKey, here); err == nil || !strings.Contains(err.Error(), "too many wrong") {
 		t.Errorf("the key is taken after so many guesses: %v", err)
 	}
 	for _, other := range []struct{ user, password, remote string }{

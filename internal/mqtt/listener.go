@@ -5,9 +5,11 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"runtime/debug"
 	"sync"
 	"time"
 
+	mochi "github.com/mochi-mqtt/server/v2"
 	"github.com/mochi-mqtt/server/v2/listeners"
 )
 
@@ -85,11 +87,20 @@ func (l *listener) take(c *conn, establish listeners.EstablishFn) {
 		l.mu.Unlock()
 	})
 	l.wg.Go(func() {
+		defer l.end(c)
 		if err := establish(l.ID(), c); err != nil {
 			l.log.Debug("MQTT connection ended", "remote", c.RemoteAddr(), "error", err)
 		}
-		_ = c.Close()
 	})
+}
+
+// end closes a connection, also when the library panicked: what a stranger
+// sends must not end the relay.
+func (l *listener) end(c *conn) {
+	if p := recover(); p != nil {
+		l.log.Error("MQTT connection dropped", "remote", c.RemoteAddr(), "panic", p, "stack", string(debug.Stack()))
+	}
+	_ = c.Close()
 }
 
 // crowded says why there is no room for a connection. Called with mu held.
@@ -113,7 +124,7 @@ func (l *listener) crowded(c *conn) string {
 }
 
 // admit notes who a connection belongs to.
-func (l *listener) admit(c *conn, who identity) error {
+func (l *listener) admit(c *conn, client *mochi.Client, who identity) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	same := 0
@@ -125,6 +136,7 @@ func (l *listener) admit(c *conn, who identity) error {
 	if same >= maxConnections && who.hash != "" {
 		return fmt.Errorf("%s has %d connections already", who, same)
 	}
+	c.client = client
 	c.who.Store(&who)
 	return nil
 }
@@ -142,14 +154,14 @@ func (l *listener) members() []*conn {
 	return members
 }
 
-// Close stops accepting, says goodbye to those who have logged in, drops the
-// others, and waits for all of them.
-func (l *listener) Close(goodbye listeners.CloseFn) {
+// Close stops accepting, ends all connections and waits for them. It does not
+// ask the library to end them: that takes the same read lock twice, and hangs
+// when a client leaves in between.
+func (l *listener) Close(listeners.CloseFn) {
 	l.mu.Lock()
 	l.closed = true
 	l.mu.Unlock()
 	_ = l.net.Close()
-	goodbye(l.ID())
 	l.mu.Lock()
 	for c := range l.conns {
 		_ = c.Close()

@@ -14,8 +14,6 @@ import (
 const (
 	keepAlive   = 30 * time.Second
 	pingTimeout = 10 * time.Second
-	// ackTimeout is how long the broker may take to confirm something.
-	ackTimeout = 10 * time.Second
 	// quiesce is how long the last packet may take.
 	quiesce = 250 * time.Millisecond
 	// window is how many messages may be unconfirmed at a time.
@@ -34,6 +32,7 @@ type session struct {
 	cancel context.CancelFunc
 	lost   chan error
 	subbed int // how many of the client's subscriptions the broker has
+	echo   echo
 }
 
 // connect makes a connection and logs in.
@@ -92,6 +91,10 @@ func (s *session) serve(ctx context.Context) error {
 	box := s.client.box
 	box.connected()
 	defer box.disconnected()
+	if err := s.listenForEcho(ctx); err != nil {
+		return err
+	}
+	defer s.echo.stop()
 	stop := s.client.stop
 	for {
 		if err := s.subscribe(ctx); err != nil {
@@ -109,6 +112,8 @@ func (s *session) serve(ctx context.Context) error {
 		}
 		select {
 		case <-box.wake:
+		case <-s.echo.late():
+			s.client.log.Warn("the MQTT broker takes the relay's messages but does not pass them on: check its access rules", "broker", s.client.name, "topic", s.echo.topic)
 		case <-stop:
 			stop = nil
 		case err := <-s.lost:
@@ -122,11 +127,9 @@ func (s *session) serve(ctx context.Context) error {
 // subscribe makes the subscriptions the broker does not have yet.
 func (s *session) subscribe(ctx context.Context) error {
 	for _, sub := range s.client.subscriptions(s.subbed) {
-		token := s.paho.Subscribe(sub.filter, 1, func(_ paho.Client, m paho.Message) {
-			sub.handle(Message{Topic: m.Topic(), Payload: m.Payload(), Retained: m.Retained()})
-		})
+		token := s.paho.Subscribe(sub.filter, 1, s.receive(sub.filter))
 		err := s.wait(ctx, token)
-		if t, ok := token.(*paho.SubscribeToken); ok && t.Result()[sub.filter] == errRefused {
+		if refused(token, sub.filter) {
 			s.client.log.Error("the MQTT broker refuses a subscription: check its access rules", "broker", s.client.name, "filter", sub.filter)
 			err = nil
 		}
@@ -136,6 +139,23 @@ func (s *session) subscribe(ctx context.Context) error {
 		s.subbed++
 	}
 	return nil
+}
+
+// receive handles the messages of one filter. The library knows one handler for
+// each.
+func (s *session) receive(filter string) paho.MessageHandler {
+	return func(_ paho.Client, m paho.Message) {
+		if filter == s.echo.topic {
+			s.echo.hear()
+		}
+		s.client.deliver(filter, Message{Topic: m.Topic(), Payload: m.Payload(), Retained: m.Retained()})
+	}
+}
+
+// refused reports whether the broker refused a subscription.
+func refused(subscribe paho.Token, filter string) bool {
+	t, ok := subscribe.(*paho.SubscribeToken)
+	return ok && t.Result()[filter] == errRefused
 }
 
 // flush publishes what waits.
@@ -156,13 +176,14 @@ func (s *session) flush(ctx context.Context) error {
 				return fmt.Errorf("publish %s: %w", batch[i].topic, err)
 			}
 			box.confirm(batch[i])
+			s.echo.published(batch[i])
 		}
 	}
 }
 
 // wait waits for the broker to confirm something.
 func (s *session) wait(ctx context.Context, token paho.Token) error {
-	timer := time.NewTimer(ackTimeout)
+	timer := time.NewTimer(s.client.patience)
 	defer timer.Stop()
 	select {
 	case <-token.Done():

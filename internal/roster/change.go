@@ -19,6 +19,9 @@ func (r *Roster) Add(spec Spec) (key string, err error) {
 	if err := r.check(&spec); err != nil {
 		return "", err
 	}
+	if _, ok := r.store.Camera(spec.ID); ok { // kept, but it could not be served
+		return "", fmt.Errorf("%w: %s; delete it first", ErrExists, spec.ID)
+	}
 	if spec.Kind == config.KindPush {
 		key, spec.KeyHash = newKey()
 	}
@@ -36,8 +39,11 @@ func (r *Roster) Add(spec Spec) (key string, err error) {
 	return key, nil
 }
 
-// maxName bounds a camera's name, in bytes.
-const maxName = 64
+// Bounds of what a person can say about a pulled camera, in bytes.
+const (
+	maxURL   = 2048
+	maxLogin = 256
+)
 
 // check says what is wrong with a camera to be added and fills in what was left
 // out. Called with mu held.
@@ -45,26 +51,34 @@ func (r *Roster) check(spec *Spec) error {
 	if err := wire.CheckID(spec.ID); err != nil {
 		return fmt.Errorf("%w: %w", ErrBad, err)
 	}
+	if err := store.CheckTitle(spec.Name); err != nil {
+		return fmt.Errorf("%w: %w", ErrBad, err)
+	}
 	spec.Name = cmp.Or(spec.Name, spec.ID)
 	spec.Still = r.cfg.Rest.Still
+	if spec.Kind == "" {
+		spec.Kind = config.KindPush
+		if spec.URL != "" {
+			spec.Kind = config.KindPull
+		}
+	}
 	switch {
 	case r.entries[spec.ID] != nil:
 		return fmt.Errorf("%w: %s", ErrExists, spec.ID)
 	case len(r.entries) >= r.cfg.Limits.Cameras:
 		return ErrFull
-	case len(spec.Name) > maxName:
-		return fmt.Errorf("%w: its name is longer than %d bytes", ErrBad, maxName)
-	}
-	switch spec.Kind {
-	case config.KindPush, "":
-		spec.Kind = config.KindPush
-		spec.URL, spec.Username, spec.Password, spec.ControlURL = "", "", "", ""
-		return nil
-	case config.KindPull:
-		return nil // its URL is looked at when the puller is made
-	default:
+	case spec.Kind != config.KindPush && spec.Kind != config.KindPull:
 		return fmt.Errorf("%w: kind %.20q: push and pull are allowed", ErrBad, spec.Kind)
+	case spec.Kind == config.KindPush && spec.URL+spec.Username+spec.Password+spec.ControlURL != "":
+		return fmt.Errorf("%w: url, username, password and control_url are for kind pull", ErrBad)
+	case spec.Kind == config.KindPull && spec.URL == "":
+		return fmt.Errorf("%w: url is missing: a pulled camera needs the address of its MJPEG stream, like http://192.168.1.40:81/stream", ErrBad)
+	case len(spec.URL) > maxURL || len(spec.ControlURL) > maxURL:
+		return fmt.Errorf("%w: a URL is longer than %d bytes", ErrBad, maxURL)
+	case len(spec.Username) > maxLogin || len(spec.Password) > maxLogin:
+		return fmt.Errorf("%w: username or password is longer than %d bytes", ErrBad, maxLogin)
 	}
+	return nil // a URL is looked at when the puller is made
 }
 
 // added finds a camera that a person may change. Called with mu held.
@@ -87,10 +101,10 @@ func (r *Roster) Rename(id, name string) error {
 	if err != nil {
 		return err
 	}
-	name = cmp.Or(name, id)
-	if len(name) > maxName {
-		return fmt.Errorf("%w: the name is longer than %d bytes", ErrBad, maxName)
+	if err := store.CheckTitle(name); err != nil {
+		return fmt.Errorf("%w: %w", ErrBad, err)
 	}
+	name = cmp.Or(name, id)
 	if err := r.update(id, func(c *store.Camera) { c.Name = name }); err != nil {
 		return err
 	}
@@ -115,13 +129,19 @@ func (r *Roster) update(id string, change func(*store.Camera)) error {
 func (r *Roster) Remove(id string) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if _, err := r.added(id); err != nil {
+	_, kept := r.store.Camera(id)
+	_, err := r.added(id)
+	if served := !errors.Is(err, ErrUnknown); err != nil && (served || !kept) {
 		return err
 	}
-	if err := r.store.RemoveCamera(id); err != nil && !(r.cfg.Lab && errors.Is(err, store.ErrNotFound)) {
-		return err
+	if kept {
+		if err := r.store.RemoveCamera(id); err != nil {
+			return err
+		}
 	}
-	r.drop(id)
+	if r.entries[id] != nil {
+		r.drop(id)
+	}
 	return nil
 }
 
@@ -141,6 +161,7 @@ func (r *Roster) NewKey(id string) (key string, err error) {
 		return "", err
 	}
 	e.spec.KeyHash = hash
+	e.rekey()
 	e.hub.Detach(stream.Forbidden)
 	return key, nil
 }

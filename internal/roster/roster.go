@@ -42,14 +42,35 @@ type Spec struct {
 	Still              time.Duration // between the frames of a resting camera
 	Settings           wire.Settings // sent whenever it connects
 	Declared           bool          // in the configuration file
+
+	void context.Context // ends when KeyHash is no longer that of the camera
+}
+
+// Void ends when the camera has another key, or was removed.
+func (s Spec) Void() context.Context {
+	return cmp.Or(s.void, context.Background())
+}
+
+// samePull reports whether both are pulled in the same way.
+func (s Spec) samePull(t Spec) bool {
+	return s.Kind == t.Kind && s.URL == t.URL && s.Username == t.Username && s.Password == t.Password && s.ControlURL == t.ControlURL
 }
 
 // entry is a camera that is being served.
 type entry struct {
-	spec Spec
-	hub  *stream.Hub
-	stop func() // ends its puller and waits; nil for a pushing camera
-	met  uint64 // the hub's connection that the settings were sent to
+	spec     Spec
+	hub      *stream.Hub
+	revoke   context.CancelFunc // ends spec.void
+	stop     func()             // ends its puller and waits; nil for a pushing camera
+	greeting *greeting
+}
+
+// rekey says that the camera has another key from now on.
+func (e *entry) rekey() {
+	if e.revoke != nil {
+		e.revoke()
+	}
+	e.spec.void, e.revoke = context.WithCancel(context.Background())
 }
 
 // Roster is safe for concurrent use.
@@ -62,7 +83,9 @@ type Roster struct {
 	mu      sync.Mutex
 	cfg     *config.Config
 	entries map[string]*entry
-	tasks   sync.WaitGroup
+	tasks   sync.WaitGroup // grows with mu held and ctx not ended
+
+	greetings sync.Map // of *greeting by *stream.Hub, for those with settings
 }
 
 // New returns a roster with the cameras of the configuration and the store.
@@ -76,13 +99,19 @@ func New(ctx context.Context, reg *stream.Registry, st *store.Store, cfg *config
 
 // Wait waits until nothing of the roster runs any more, after its context has
 // ended.
-func (r *Roster) Wait() { r.tasks.Wait() }
+func (r *Roster) Wait() {
+	<-r.ctx.Done()
+	r.mu.Lock() // whoever holds it may just have begun something
+	r.mu.Unlock()
+	r.tasks.Wait()
+}
 
 // Apply makes the configuration's cameras the declared ones. Cameras that have
 // not changed go on as if nothing had happened.
 func (r *Roster) Apply(cfg *config.Config) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	before := r.cfg
 	r.cfg = cfg
 	want := make(map[string]Spec)
 	for _, c := range r.store.Cameras() {
@@ -95,8 +124,18 @@ func (r *Roster) Apply(cfg *config.Config) {
 		want[c.ID] = declared(c)
 	}
 	for id, e := range r.entries {
-		if _, ok := want[id]; !ok && !(cfg.Lab && !e.spec.Declared) {
+		switch _, ok := want[id]; {
+		case ok:
+		case cfg.Lab && !e.spec.Declared: // it came by itself
+			spec := e.spec
+			spec.Still = cfg.Rest.Still
+			want[id] = spec
+		default:
 			r.drop(id)
+		}
+		if e.stop != nil && !samePulling(before, cfg) {
+			e.stop()
+			e.stop = nil // serve begins anew
 		}
 	}
 	for _, id := range slices.Sorted(mapKeys(want)) {
@@ -104,6 +143,12 @@ func (r *Roster) Apply(cfg *config.Config) {
 			r.log.Error("camera cannot be served", "camera", id, "err", err)
 		}
 	}
+}
+
+// samePulling reports whether pullers made with one configuration are as those
+// made with the other.
+func samePulling(a, b *config.Config) bool {
+	return a.Pull == b.Pull && a.Limits.MaxFrame == b.Limits.MaxFrame && a.Limits.MaxFPS == b.Limits.MaxFPS
 }
 
 func mapKeys[V any](m map[string]V) func(func(string) bool) {
@@ -154,16 +199,17 @@ func (r *Roster) serve(spec Spec) error {
 	}
 	old := e.spec
 	e.spec = spec
+	e.spec.void = old.void
 	e.hub.Rest(r.cfg.Rest.Linger, spec.Still, r.cfg.Rest.StaleAfter)
-	if old.Name != spec.Name && old.ID != "" {
+	if known && old.Name != spec.Name {
 		e.hub.Rename(cmp.Or(spec.Name, spec.ID))
 	}
-	if old.KeyHash != spec.KeyHash && old.ID != "" {
+	if !known || old.KeyHash != spec.KeyHash {
+		e.rekey()
 		e.hub.Detach(stream.Forbidden)
 	}
-	samePull := old.Kind == spec.Kind && old.URL == spec.URL && old.Username == spec.Username &&
-		old.Password == spec.Password && old.ControlURL == spec.ControlURL
-	if spec.Kind != config.KindPull || samePull && e.stop != nil {
+	r.greet(e)
+	if spec.Kind != config.KindPull || old.samePull(spec) && e.stop != nil {
 		return nil
 	}
 	err := r.pull(e)
@@ -181,6 +227,9 @@ func (r *Roster) pull(e *entry) error {
 	}
 	if e.stop != nil {
 		e.stop()
+	}
+	if err := r.ctx.Err(); err != nil {
+		return fmt.Errorf("the relay stops: %w", err)
 	}
 	ctx, cancel := context.WithCancel(r.ctx)
 	done := make(chan struct{})
@@ -210,6 +259,8 @@ func (r *Roster) pullConfig(spec Spec) ingest.PullConfig {
 func (r *Roster) drop(id string) {
 	e := r.entries[id]
 	delete(r.entries, id)
+	r.greetings.Delete(e.hub)
+	e.revoke()
 	if e.stop != nil {
 		e.stop()
 	}
@@ -246,44 +297,14 @@ func (r *Roster) Meet(id string) (*stream.Hub, error) {
 		return nil, fmt.Errorf("%w: %.40q", ErrUnknown, id)
 	}
 	if r.entries[id] == nil {
+		if err := wire.CheckID(id); err != nil {
+			return nil, fmt.Errorf("%w: %w", ErrBad, err)
+		}
 		if err := r.serve(Spec{ID: id, Name: id, Kind: config.KindPush, Still: r.cfg.Rest.Still}); err != nil {
 			return nil, err
 		}
 	}
 	return r.reg.Get(id), nil
-}
-
-// Changed implements stream.Observer: a camera that has connected gets its
-// settings.
-func (r *Roster) Changed(h *stream.Hub) {
-	go r.sendSettings(h)
-}
-
-// Removed implements stream.Observer.
-func (r *Roster) Removed(*stream.Hub) {}
-
-func (r *Roster) sendSettings(h *stream.Hub) {
-	r.mu.Lock()
-	e := r.entries[h.ID()]
-	if e == nil || len(e.spec.Settings) == 0 || r.ctx.Err() != nil || !h.Camera().Control {
-		r.mu.Unlock()
-		return
-	}
-	connection := h.Connections()
-	if e.met == connection {
-		r.mu.Unlock()
-		return
-	}
-	e.met = connection
-	settings := e.spec.Settings
-	r.tasks.Add(1)
-	r.mu.Unlock()
-	defer r.tasks.Done()
-	ctx, cancel := context.WithTimeout(r.ctx, 10*time.Second)
-	defer cancel()
-	if _, err := h.Set(ctx, "the configuration", true, settings); err != nil && r.ctx.Err() == nil {
-		r.log.Warn("camera did not take its configured settings", "camera", h.ID(), "err", err)
-	}
 }
 
 // newKey makes a camera's key and its hash.

@@ -178,4 +178,13 @@ func (c Camera) check() error {
 	return nil
 }
 
+// CheckTitle says what is wrong with a text as the name of a camera or token for
+// people; an empty one is for the caller to judge.
+func CheckTitle(s string) error {
+	if !isTitle(s) {
+		return fmt.Errorf("%.120q is not a name: write at most %d bytes in one line", s, maxTitle)
+	}
+	return nil
+}
+
 func isTitle(s string) bool { return len(s) <= maxTitle && !strings.ContainsFunc(s, unicode.IsControl) }

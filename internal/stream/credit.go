@@ -29,6 +29,7 @@ type Credit struct {
 	flying [MaxWindow]uint32 // sequence numbers, oldest first
 	n      int
 	window int
+	held   bool
 	paths  [6]time.Duration // latest round trips of the path, newest last
 	hold   time.Duration    // smoothed time from arrival to painting
 }
@@ -37,7 +38,21 @@ type Credit struct {
 func (c *Credit) Ready() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.n < max(c.window, 1)
+	return !c.held && c.n < max(c.window, 1)
+}
+
+// Hold holds all frames back, or no longer.
+func (c *Credit) Hold(on bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.held = on
+}
+
+// Idle reports whether no frame is in flight.
+func (c *Credit) Idle() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.n == 0
 }
 
 // Take notes that a frame was sent.

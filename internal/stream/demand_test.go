@@ -287,3 +287,23 @@ func TestThrottleTable(t *testing.T) {
 		}
 	}
 }
+
+// TestUnconnectedSourceWaits: a source that has yet to connect, and that nobody
+// waits for, is asked for nothing until a viewer comes.
+func TestUnconnectedSourceWaits(t *testing.T) {
+	b := newBench(t, Options{Still: 5 * time.Second})
+	source := &camera{}
+	if b.hub.Attach(source, false) == nil {
+		t.Fatal("not attached")
+	}
+	if p := source.pace(t); !p.Resting() {
+		t.Errorf("with nobody there it is asked for %+v, want rest", p)
+	}
+	if s, _ := b.hub.State(); s != Resting {
+		t.Errorf("state is %v, want resting", s)
+	}
+	b.hub.Join(NewOutlet(newBasket(), nil), ViewerOptions{})
+	if p := source.pace(t); p.Resting() {
+		t.Errorf("with a viewer it is asked for %+v, want frames", p)
+	}
+}

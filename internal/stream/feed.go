@@ -85,6 +85,9 @@ func (h *Hub) Attach(source Source, up bool) *Feed {
 	h.life.attached, h.life.up, h.life.upSince, h.life.down = true, up, now, ""
 	h.firmware, h.board, h.settings, h.stats = "", "", nil, nil
 	h.demand.throttle.reset()
+	if !up && h.viewers == 0 { // it need not even connect
+		h.demand.emptySince = time.Time{}
+	}
 	h.demand.update(h.viewers, h.wish(), h.opt, now)
 	h.life.judge(h.demand.pace.Resting(), h.opt, now)
 	h.mu.Unlock()

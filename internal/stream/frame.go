@@ -32,7 +32,7 @@ type Frame struct {
 
 // maxWraps bounds how many wrappings one frame can have: one per kind of
 // transport.
-const maxWraps = 4
+const maxWraps = 8
 
 // Wrapping is how one kind of transport frames a JPEG: a WebSocket header
 // before it, a multipart part around it. The bytes are the same for all

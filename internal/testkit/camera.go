@@ -2,13 +2,15 @@ package testkit
 
 import (
 	"bufio"
+	"bytes"
 	"context"
+	"fmt"
+	"io"
 	"net"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
-
-	"github.com/gorilla/websocket"
 
 	"camrelay/internal/vcam/rawws"
 )
@@ -39,24 +41,54 @@ func DialCamera(t testing.TB, url, key string, protocols ...string) *Camera {
 }
 
 // TryCamera is DialCamera for when the relay may refuse: the response says how
-// it did.
+// it did. It reads what follows the response itself, as a relay may send a
+// message along with it.
 func TryCamera(t testing.TB, url, key string, protocols ...string) (*Camera, *http.Response, error) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), dialTimeout)
 	defer cancel()
-	header := http.Header{}
-	if key != "" {
-		header.Set("Authorization", "Bearer "+key)
-	}
-	dialer := websocket.Dialer{Subprotocols: protocols}
-	ws, response, err := dialer.DialContext(ctx, url, header)
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http"+strings.TrimPrefix(url, "ws"), nil)
 	if err != nil {
-		return nil, response, err
+		return nil, nil, err
 	}
-	conn := ws.NetConn().(*net.TCPConn)
+	for name, value := range map[string]string{
+		"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13",
+		"Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==", // RFC 6455 section 1.3; nothing caches the answer
+		"User-Agent":        "",
+	} {
+		request.Header.Set(name, value)
+	}
+	if key != "" {
+		request.Header.Set("Authorization", "Bearer "+key)
+	}
+	if len(protocols) > 0 {
+		request.Header.Set("Sec-WebSocket-Protocol", strings.Join(protocols, ", "))
+	}
+	conn, err := new(net.Dialer).DialContext(ctx, "tcp", request.URL.Host)
+	if err != nil {
+		return nil, nil, err
+	}
 	t.Cleanup(func() { conn.Close() })
-	return &Camera{t: t, conn: conn, reader: bufio.NewReader(conn), Header: response.Header}, response, nil
+	conn.SetDeadline(time.Now().Add(dialTimeout))
+	if err := request.Write(conn); err != nil {
+		return nil, nil, err
+	}
+	reader := bufio.NewReader(conn)
+	response, err := http.ReadResponse(reader, request)
+	if err != nil {
+		return nil, nil, err
+	}
+	if response.StatusCode != http.StatusSwitchingProtocols {
+		body, _ := io.ReadAll(io.LimitReader(response.Body, 4<<10))
+		conn.Close()
+		response.Body = io.NopCloser(bytes.NewReader(body))
+		return nil, response, fmt.Errorf("the relay answers %s", response.Status)
+	}
+	conn.SetDeadline(time.Time{})
+	return &Camera{t: t, conn: conn.(*net.TCPConn), reader: reader, Header: response.Header}, response, nil
 }
+
+const dialTimeout = 10 * time.Second
 
 // Message sends one binary message in fragments of so many bytes; 0: in one.
 func (c *Camera) Message(b []byte, fragment int) error { return c.Slowly(b, fragment, 0) }

@@ -13,7 +13,7 @@ type FrameSize struct {
 	Width, Height int
 }
 
-// FrameSizes lists the sizes an OV2640 can give, smallest first.
+// FrameSizes lists the sizes an OV2640 can give, in the order of esp32-camera.
 func FrameSizes() []FrameSize {
 	return []FrameSize{
 		{"96X96", 96, 96}, {"QQVGA", 160, 120}, {"128X128", 128, 128}, {"QCIF", 176, 144}, {"HQVGA", 240, 176},

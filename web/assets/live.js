@@ -25,6 +25,7 @@ export class Live extends EventTarget {
   /** Shortest round trip to the relay, ms, or null. */
   rtt = null;
   #send = null;
+  #endPlayer = () => {};
   #queue = [];
   #nextSurface = 1;
   #nextSet = 1;
@@ -40,11 +41,14 @@ export class Live extends EventTarget {
   }
 
   async start() {
-    this.#send = await startPlayer((message) => this.#handle(message));
+    const player = await startPlayer((message) => this.#handle(message));
+    this.#send = player.send;
+    this.#endPlayer = player.end;
     this.#queue.splice(0).forEach(([message, transfer]) => this.#send(message, transfer));
-    document.addEventListener("visibilitychange", () => (document.hidden ? this.#hide(HIDDEN_MS) : this.#show()));
-    addEventListener("pagehide", () => this.#hide(0));
-    addEventListener("pageshow", ({ persisted }) => persisted && this.#show());
+    document.addEventListener("visibilitychange", () => (document.hidden ? this.#hide() : this.#show()));
+    // A page that the browser keeps for the way back is frozen before it could close its connection, and the relay would count it as a viewer.
+    addEventListener("pagehide", () => this.#endPlayer());
+    addEventListener("pageshow", ({ persisted }) => persisted && location.reload());
     addEventListener("online", () => this.retry());
     if (!document.hidden) this.#open();
   }
@@ -99,10 +103,9 @@ export class Live extends EventTarget {
     this.#tell({ t: "open", url: url.href });
   }
 
-  #hide(ms) {
+  #hide() {
     clearTimeout(this.#hideTimer);
-    this.#hideTimer = setTimeout(() => this.stop(), ms);
-    if (ms === 0) this.stop();
+    this.#hideTimer = setTimeout(() => this.stop(), HIDDEN_MS);
     this.#emit("visibility");
   }
 
@@ -162,7 +165,10 @@ export class Live extends EventTarget {
   }
 
   #text(message) {
-    if (message.t === "welcome") this.relay = message.relay;
+    if (message.t === "welcome") {
+      this.relay = message.relay;
+      this.#emit("link");
+    }
     if (message.t === "cameras") this.#setAll(message.cameras);
     if (message.t === "gone" && this.cameras.delete(message.id)) this.#emit("cameras");
     if (message.t === "set") this.#answer(message);
@@ -187,19 +193,20 @@ export class Live extends EventTarget {
   }
 }
 
-/** Starts a Player and returns the function that tells it things. */
+/** Starts a Player. `send` tells it things, `end` cuts its connection at once and for good. */
 async function startPlayer(handle) {
   const worker = await startWorker().catch(() => null);
   if (worker) {
     worker.onmessage = ({ data }) => handle(data);
-    return (message, transfer) => {
+    const send = (message, transfer) => {
       if (!message.canvas) return worker.postMessage(message);
       const canvas = transfer[0].transferControlToOffscreen();
       worker.postMessage({ ...message, canvas }, [canvas]);
     };
+    return { send, end: () => worker.terminate() };
   }
   const player = new Player(handle);
-  return (message) => player.handle(message);
+  return { send: (message) => player.handle(message), end: () => player.handle({ t: "close" }) };
 }
 
 /** A worker that can paint, or an error. */

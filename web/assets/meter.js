@@ -15,12 +15,14 @@ export class Meter {
   #seq = null;
   #skipped = 0;
   #late = 0;
+  #first = true; // the next frame that is painted is the first since restart
 
   /** The camera was not watched for a while: the next gap in sequence numbers is no loss. */
   restart() {
     this.#seq = null;
     this.#frames = [];
     this.#bytes = 0;
+    this.#first = true;
   }
 
   /** A frame came over the network. Gaps are no loss where fewer frames were asked for (`capped`). */
@@ -39,9 +41,10 @@ export class Meter {
   painted(frame, now) {
     this.#frames.push({
       now, bytes: this.#bytes, seq: frame.seq, width: frame.width, height: frame.height, still: frame.still,
-      received: frame.received, captured: frame.captured,
+      received: frame.received, captured: frame.captured, first: this.#first,
     });
     this.#bytes = 0;
+    this.#first = false;
     while (this.#frames.length > 2 && now - this.#frames[0].now > WINDOW_MS) this.#frames.shift();
   }
 
@@ -63,7 +66,9 @@ export class Meter {
   }
 
   #pace(now) {
-    const frames = this.#frames.filter((f) => now - f.now <= WINDOW_MS || this.#frames.length <= 2);
+    let frames = this.#frames.filter((f) => now - f.now <= WINDOW_MS || this.#frames.length <= 2);
+    // The first frame came when the viewer did, not when it was its turn.
+    if (frames.length > 2 && frames[0].first) frames = frames.slice(1);
     if (frames.length < 2) return { fps: 0, rate: 0 };
     const first = frames[0].now;
     const usual = (frames.at(-1).now - first) / (frames.length - 1);

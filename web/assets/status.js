@@ -2,6 +2,8 @@ import { since } from "./format.js";
 
 /** Frames count as arriving if the last one is no older than three usual intervals, and no older than this. */
 const QUIET_MS = 2500;
+/** A picture that was painted just now, but is older than this, is from before the camera rested. */
+const OLD_MS = 10_000;
 
 /**
  * What to say about a camera. It is “live” only while frames are painted.
@@ -38,8 +40,9 @@ export function describe(camera, figures, link, now, offset = 0) {
 function online(camera, figures, say) {
   if (!figures) return say("waiting", "Waiting", "for a picture");
   const patience = Math.max(QUIET_MS, camera.fps > 0 ? 3000 / camera.fps : 0);
-  if (figures.quiet <= patience) return say("live", "Live", "", { live: true });
-  return say("waiting", "No picture", `for ${Math.floor(figures.quiet / 1000)} s`, { attention: true });
+  if (figures.quiet > patience) return say("waiting", "No picture", `for ${Math.floor(figures.quiet / 1000)} s`, { attention: true });
+  if (figures.age > Math.max(OLD_MS, patience)) return say("waiting", "Waiting", "for a new picture");
+  return say("live", "Live", "", { live: true });
 }
 
 /** One line: “Offline since 12:04 (3 min): nothing heard for 30 s”. */

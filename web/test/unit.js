@@ -154,6 +154,17 @@ test("an unknown clock gives no age, a known capture time gives both", () => {
   equal(meter.figures(80, 1_000_000).lens, null, "a camera that is ahead of its time");
 });
 
+test("the first frame, which waited for the viewer, does not raise the rate", () => {
+  const meter = new Meter();
+  arrive(meter, 2, 1);
+  for (let i = 1; i <= 8; i++) arrive(meter, i * 100, i + 1);
+  near(meter.figures(800, null).fps, 10, 0.001);
+  meter.restart();
+  arrive(meter, 5099, 50);
+  for (let i = 1; i <= 8; i++) arrive(meter, 5000 + i * 100, i + 50);
+  near(meter.figures(5800, null).fps, 10, 0.001, "after a restart");
+});
+
 test("when frames stay away the age grows and the rate falls", () => {
   const meter = new Meter();
   for (let i = 0; i <= 50; i++) arrive(meter, i * 40, i + 1);
@@ -224,6 +235,8 @@ test("live is only what moves", () => {
   equal(state({}, null), "waiting", "no frame yet");
   equal(state({}, { quiet: 2600 }), "waiting", "frames stay away");
   equal(state({ fps: 0.5 }, { quiet: 4000 }), "live", "a slow camera");
+  equal(state({}, { quiet: 0, age: 11_000 }), "waiting", "the last picture from before the camera rested");
+  equal(state({ fps: 0.1 }, { quiet: 9000, age: 11_000 }), "live", "a very slow camera");
   equal(state({ state: "offline" }, { quiet: 0 }), "offline");
   equal(state({}, { quiet: 0 }, { state: "lost" }), "lost");
   equal(state({}, { quiet: 0 }, { state: "off" }), "connecting");

@@ -1,4 +1,4 @@
-package main
+package load
 
 import (
 	"fmt"
@@ -13,23 +13,24 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// process is a server under measurement.
-type process struct {
+// Process is a server under measurement.
+type Process struct {
 	cmd  *exec.Cmd
 	addr string
 }
 
-// start runs a server and waits until it takes connections.
-func start(addr, name string, args ...string) (*process, error) {
+// Start runs a server and waits until it takes connections.
+func Start(addr, name string, args ...string) (*Process, error) {
 	cmd := exec.Command(name, args...)
 	cmd.Stderr = os.Stderr
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} // not to be left behind
 	if err := cmd.Start(); err != nil {
 		return nil, fmt.Errorf("start %s: %w", name, err)
 	}
 	for range 100 {
 		if conn, err := net.Dial("tcp", addr); err == nil {
 			conn.Close()
-			return &process{cmd, addr}, nil
+			return &Process{cmd, addr}, nil
 		}
 		time.Sleep(50 * time.Millisecond)
 	}
@@ -37,15 +38,16 @@ func start(addr, name string, args ...string) (*process, error) {
 	return nil, fmt.Errorf("%s does not listen on %s", name, addr)
 }
 
-func (p *process) stop() {
+// Stop ends the server.
+func (p *Process) Stop() {
 	p.cmd.Process.Signal(syscall.SIGTERM)
 	time.AfterFunc(5*time.Second, func() { p.cmd.Process.Kill() })
 	p.cmd.Wait()
 }
 
-// cpu is the process's CPU time so far, by its CPU clock
+// CPU is the process's CPU time so far, by its CPU clock
 // (clock_getcpuclockid(3)).
-func (p *process) cpu() (time.Duration, error) {
+func (p *Process) CPU() (time.Duration, error) {
 	const sched = 2
 	clock := int32(^p.cmd.Process.Pid<<3 | sched)
 	var ts unix.Timespec
@@ -55,8 +57,8 @@ func (p *process) cpu() (time.Duration, error) {
 	return time.Duration(ts.Nano()), nil
 }
 
-// rss is the process's resident memory in bytes.
-func (p *process) rss() (int, error) {
+// RSS is the process's resident memory in bytes.
+func (p *Process) RSS() (int, error) {
 	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
 	if err != nil {
 		return 0, err
@@ -68,4 +70,14 @@ func (p *process) rss() (int, error) {
 	}
 	kb, err := strconv.Atoi(fields[0])
 	return kb << 10, err
+}
+
+// FreeAddr is a loopback address that nobody listens on.
+func FreeAddr() (string, error) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	defer ln.Close()
+	return ln.Addr().String(), nil
 }

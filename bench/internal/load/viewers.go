@@ -1,44 +1,73 @@
-package main
+// Package load is what the benchmarks put on a server: viewers, cameras, and a
+// look at what they cost it. Linux only.
+package load
 
 import (
 	"bytes"
-	"context"
 	"encoding/binary"
 	"fmt"
 	"net"
-	"net/http"
 	"strconv"
+	"sync"
 	"sync/atomic"
 	"time"
 
-	"github.com/gorilla/websocket"
 	"golang.org/x/sys/unix"
 )
 
-// load is the viewers: one thread that reads much at once and looks at frame
-// headers only, so that it costs less than what it measures.
-type load struct {
+// Viewers are many viewers in one thread that reads much at once and looks at
+// the beginnings of frames only, so that it costs less than what it measures.
+type Viewers struct {
 	epoll   int
 	viewers map[int]*viewer
 	frames  atomic.Int64
 	closed  atomic.Int64
 	stop    atomic.Bool
 	done    chan struct{}
+
+	mu   sync.Mutex
+	ages []time.Duration
 }
 
 type viewer struct {
 	skip   int    // bytes of the frame that are still to come
 	head   []byte // a header that is not complete yet
+	begin  []byte // of the frame, as far as its capture time
 	parser func(head []byte) (headLen, bodyLen int)
 }
 
-func newLoad() (*load, error) {
+// NewViewers returns none yet: they Join, and then Run.
+func NewViewers() (*Viewers, error) {
 	epoll, err := unix.EpollCreate1(0)
-	return &load{epoll: epoll, viewers: make(map[int]*viewer), done: make(chan struct{})}, err
+	return &Viewers{epoll: epoll, viewers: make(map[int]*viewer), done: make(chan struct{})}, err
 }
 
-// join opens one viewer's connection.
-func (l *load) join(addr, transport, path string) error {
+// Frames counts the frames received by all viewers.
+func (l *Viewers) Frames() int64 { return l.frames.Load() }
+
+// Closed counts the viewers that the server has dropped.
+func (l *Viewers) Closed() int64 { return l.closed.Load() }
+
+// TakeAges returns how old the frames were that came since the last call, from
+// the capture time in the frame to its last byte here; frames without one are
+// left out.
+func (l *Viewers) TakeAges() []time.Duration {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	ages := l.ages
+	l.ages = nil
+	return ages
+}
+
+// Stop ends Run and closes all connections.
+func (l *Viewers) Stop() {
+	l.stop.Store(true)
+	<-l.done
+}
+
+// Join opens one viewer's connection; transport is ws or mjpeg. Not while Run
+// runs.
+func (l *Viewers) Join(addr, transport, path string) error {
 	conn, err := net.Dial("tcp", addr)
 	if err != nil {
 		return err
@@ -119,8 +148,15 @@ func parsePart(b []byte) (int, int) {
 	return end + 4, n + len("\r\n--frame\r\n")
 }
 
-func (l *load) run() {
+// Run reads until Stop.
+func (l *Viewers) Run() {
 	defer close(l.done)
+	defer func() {
+		for fd := range l.viewers {
+			unix.Close(fd)
+		}
+		unix.Close(l.epoll)
+	}()
 	events := make([]unix.EpollEvent, 256)
 	buf := make([]byte, 1<<20)
 	for !l.stop.Load() {
@@ -138,69 +174,44 @@ func (l *load) run() {
 				}
 				continue
 			}
-			l.frames.Add(int64(l.viewers[fd].take(buf[:n])))
+			l.take(l.viewers[fd], buf[:n])
 		}
 	}
-	for fd := range l.viewers {
-		unix.Close(fd)
-	}
-	unix.Close(l.epoll)
 }
 
-// take counts the frames that end in b. Small control messages do not count.
-func (v *viewer) take(b []byte) (frames int) {
+// take looks at bytes that one viewer received. Small control messages do not
+// count.
+func (l *Viewers) take(v *viewer, b []byte) {
 	for len(b) > 0 {
 		if v.skip > 0 {
 			n := min(v.skip, len(b))
+			v.begin = append(v.begin, b[:min(n, captureEnd-len(v.begin))]...)
 			b = b[n:]
 			if v.skip -= n; v.skip == 0 {
-				frames++
+				l.frame(v)
 			}
 			continue
 		}
 		v.head = append(v.head, b[:min(len(b), 256)]...)
 		headLen, bodyLen := v.parser(v.head)
 		if headLen == 0 {
-			return frames
+			return
 		}
 		b = b[max(0, headLen-(len(v.head)-min(len(b), 256))):]
-		v.head = v.head[:0]
+		v.head, v.begin = v.head[:0], v.begin[:0]
 		if v.skip = bodyLen; bodyLen > 0 && bodyLen < 126 { // ping, close
 			n := min(bodyLen, len(b))
 			b, v.skip = b[n:], 0
 		}
 	}
-	return frames
 }
 
-// push is the camera: it sends the frame at the given rate until ctx ends.
-func push(ctx context.Context, url, key string, frame []byte, fps int) error {
-	header := http.Header{}
-	if key != "" {
-		header.Set("Authorization", "Bearer "+key)
-	}
-	ws, _, err := websocket.DefaultDialer.DialContext(ctx, url, header)
-	if err != nil {
-		return err
-	}
-	defer ws.Close()
-	go func() {
-		for {
-			if _, _, err := ws.NextReader(); err != nil {
-				return
-			}
-		}
-	}()
-	ticker := time.NewTicker(time.Second / time.Duration(fps))
-	defer ticker.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-ticker.C:
-			if err := ws.WriteMessage(websocket.BinaryMessage, frame); err != nil {
-				return err
-			}
-		}
+// frame is called when a viewer has one.
+func (l *Viewers) frame(v *viewer) {
+	l.frames.Add(1)
+	if at, ok := captured(v.begin); ok {
+		l.mu.Lock()
+		l.ages = append(l.ages, time.Since(at))
+		l.mu.Unlock()
 	}
 }

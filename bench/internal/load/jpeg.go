@@ -1,4 +1,4 @@
-package main
+package load
 
 import (
 	"bytes"
@@ -7,9 +7,9 @@ import (
 	"math/rand/v2"
 )
 
-// testJPEG is a JPEG of exactly size bytes, nearly all of them scan data as in
+// JPEG is a JPEG of exactly size bytes, nearly all of them scan data as in
 // a camera's picture.
-func testJPEG(size int) []byte {
+func JPEG(size int) []byte {
 	rng := rand.New(rand.NewPCG(1, 2))
 	best := []byte(nil)
 	for width := 64; ; width += 16 {

@@ -1,0 +1,6 @@
+//go:build race
+
+package boot
+
+// slow makes the sweep smaller.
+const slow = true
