@@ -144,6 +144,9 @@ func (a *API) greet(c echo.Context) error {
 	if !allowed {
 		return echo.NewHTTPError(http.StatusForbidden, fmt.Sprintf("pages of %.100q may not use this relay; list it in origins to allow it", origin))
 	}
+	if now.cfg.Lab && !localHost(r, now.cfg) {
+		return echo.NewHTTPError(http.StatusForbidden, fmt.Sprintf("a lab does not answer to the name %.100q, as any page could use that; set public_url to allow it", r.Host))
+	}
 	if isPreflight(r) {
 		header.Set("Access-Control-Allow-Methods", "GET, HEAD, POST, PATCH, DELETE")
 		header.Set("Access-Control-Allow-Headers", "Authorization, Content-Type")

@@ -107,7 +107,6 @@ func (a *API) createKey(c echo.Context, who access) error {
 	}
 	a.Logger.Info("camera has a new key", "camera", id, "by", who.Name())
 	a.revoke()
-	a.revoke()
 	return c.JSON(http.StatusOK, map[string]string{"key": key})
 }
 

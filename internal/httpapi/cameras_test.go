@@ -129,7 +129,7 @@ func TestKeyVoidForWaitingPost(t *testing.T) {
 // others that know keys hear of it.
 func TestNewKeyEndsConnection(t *testing.T) {
 	r := newRelay(t, nil)
-	revoked := make(chan struct{}, 1)
+	revoked := make(chan struct{}, 9)
 	r.Revoked = func() { revoked <- struct{}{} }
 	camera := testkit.DialCamera(t, r.ws("/ws/push/door"), r.addCamera("door"))
 	testkit.Eventually(t, 5*time.Second, func() bool { return r.Registry.Get("door").Connections() == 1 }, "camera is connected")

@@ -106,9 +106,7 @@ func (c *pushConn) serve(hub *stream.Hub) {
 	})
 	var writer sync.WaitGroup
 	writer.Go(c.write)
-	if c.feed = hub.Attach(c, true); c.feed == nil {
-		c.Detach(stream.Forbidden)
-	} else {
+	if c.feed = hub.Attach(c, true); c.feed != nil {
 		c.log.Info("camera connected", "commands", c.commands)
 	}
 	err := c.read()

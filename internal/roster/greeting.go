@@ -63,7 +63,7 @@ func (r *Roster) send(h *stream.Hub, g *greeting) {
 	defer r.tasks.Done()
 	ctx, cancel := context.WithTimeout(r.ctx, greetTimeout)
 	defer cancel()
-	if _, err := h.Set(ctx, "the configuration", true, g.settings); err != nil && r.ctx.Err() == nil {
+	if _, err := h.Set(ctx, "", false, g.settings); err != nil && r.ctx.Err() == nil {
 		r.log.Warn("camera did not take its configured settings", "camera", h.ID(), "err", err)
 	}
 }

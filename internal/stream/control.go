@@ -42,19 +42,24 @@ func (l *lease) take(camera, by string, force bool, now time.Time) error {
 }
 
 // Set changes the camera's settings on behalf of a person; force takes over
-// from another one. It returns what the camera says is in force; errors are
+// from another one. Without a person, by is empty, nobody is kept away. It returns what the camera says is in force; errors are
 // those of wire.Settings.Check, *BusyError, ErrOffline, ErrNoControl, and what
 // the camera answers.
 func (h *Hub) Set(ctx context.Context, by string, force bool, settings wire.Settings) (wire.Settings, error) {
 	if err := settings.Check(); err != nil {
 		return nil, err
 	}
-	feed, err := h.commandable()
+	feed, err := h.connected()
 	if err != nil {
 		return nil, err
 	}
-	if err := h.lease.take(h.id, by, force, h.opt.Now()); err != nil {
-		return nil, err
+	if !feed.source.CanSet() {
+		return nil, ErrNoControl
+	}
+	if by != "" {
+		if err := h.lease.take(h.id, by, force, h.opt.Now()); err != nil {
+			return nil, err
+		}
 	}
 	got, err := feed.source.Set(ctx, settings)
 	if err != nil {
@@ -66,22 +71,18 @@ func (h *Hub) Set(ctx context.Context, by string, force bool, settings wire.Sett
 
 // Pause stops all frames of the camera, or lets them flow again.
 func (h *Hub) Pause(ctx context.Context, on bool) error {
-	feed, err := h.commandable()
+	feed, err := h.connected()
 	if err != nil {
 		return err
 	}
 	return feed.source.Pause(ctx, on)
 }
 
-func (h *Hub) commandable() (*Feed, error) {
+func (h *Hub) connected() (*Feed, error) {
 	h.mu.Lock()
-	feed := h.feed
-	h.mu.Unlock()
-	switch {
-	case feed == nil:
+	defer h.mu.Unlock()
+	if h.feed == nil {
 		return nil, ErrOffline
-	case !feed.source.CanSet():
-		return nil, ErrNoControl
 	}
-	return feed, nil
+	return h.feed, nil
 }

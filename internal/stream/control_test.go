@@ -72,3 +72,33 @@ func TestSet(t *testing.T) {
 		t.Error("the camera can be controlled")
 	}
 }
+
+// TestSetByNobody: what the configuration sets keeps no person away.
+func TestSetByNobody(t *testing.T) {
+	b := newBench(t, Options{})
+	b.cam.control = true
+	b.attach()
+	for _, by := range []string{"", "ann", "", "ann"} {
+		if _, err := b.hub.Set(t.Context(), by, false, wire.Settings{"quality": 10}); err != nil {
+			t.Errorf("set by %q: %v", by, err)
+		}
+	}
+}
+
+// TestAttachAfterTheEnd: a camera that comes while the relay stops is told that,
+// and not that it is unwanted.
+func TestAttachAfterTheEnd(t *testing.T) {
+	for why, end := range map[Reason]func(*Registry){
+		Shutdown:  (*Registry).Close,
+		Forbidden: func(r *Registry) { r.Remove("door") },
+	} {
+		b := newBench(t, Options{})
+		end(b.reg)
+		if b.hub.Attach(b.cam, true) != nil {
+			t.Error("attached to a hub that has ended")
+		}
+		if got := b.cam.reasons(); len(got) != 1 || got[0] != why {
+			t.Errorf("the camera was told %v, want %v", got, why)
+		}
+	}
+}

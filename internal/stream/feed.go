@@ -70,13 +70,15 @@ type Feed struct {
 
 // Attach makes source the camera's feed, and detaches the one before it. up
 // tells whether it is connected already; if not, Up follows. It returns nil
-// when the camera was removed.
+// when the camera was removed or the relay stops, after telling source so.
 func (h *Hub) Attach(source Source, up bool) *Feed {
 	feed := &Feed{h, source}
 	now := h.opt.Now()
 	h.mu.Lock()
 	if h.removed {
+		why := h.ended
 		h.mu.Unlock()
+		source.Detach(why)
 		return nil
 	}
 	old := h.feed

@@ -30,6 +30,7 @@ type Hub struct {
 	demand  demand
 	viewers int
 	removed bool
+	ended   Reason // why it was removed
 	lease   lease
 
 	firmware, board string

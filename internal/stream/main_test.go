@@ -66,6 +66,9 @@ func (c *camera) Set(_ context.Context, s wire.Settings) (wire.Settings, error) 
 }
 
 func (c *camera) Pause(_ context.Context, on bool) error {
+	if !c.control {
+		return ErrNoControl
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.paused = append(c.paused, on)

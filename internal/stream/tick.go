@@ -113,7 +113,7 @@ func (h *Hub) Detach(why Reason) {
 
 func (h *Hub) remove(why Reason) {
 	h.mu.Lock()
-	h.removed = true
+	h.removed, h.ended = true, why
 	feed, newest := h.feed, h.newest
 	h.feed, h.newest = nil, nil
 	h.life.attached, h.life.up = false, false

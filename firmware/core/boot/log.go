@@ -1,9 +1,8 @@
 package boot
 
 import (
-	"encoding/binary"
-
 	"camrelay/firmware/core/flash"
+	"camrelay/firmware/core/le"
 )
 
 // Log is the append-only record of what is to be started: two sectors of 64
@@ -29,7 +28,7 @@ func (l *Log) Open(dev flash.Device, base uint32) error {
 		}
 		for i := flash.Page - RecordSize; i >= 0; i -= RecordSize {
 			cell := l.buf[i : i+RecordSize]
-			if !l.any || binary.LittleEndian.Uint32(cell[offSeq:]) > l.newest.Seq {
+			if !l.any || le.U32(cell[offSeq:]) > l.newest.Seq {
 				l.take(cell, off+uint32(i))
 			}
 		}
@@ -113,10 +112,10 @@ func (l *Log) mark(off uint32) error {
 	word := l.cell[off : off+flash.Word]
 	value := uint32(0)
 	if off == offAttempts {
-		value = binary.LittleEndian.Uint32(word)
+		value = le.U32(word)
 		value &= value - 1
 	}
-	binary.LittleEndian.PutUint32(word, value)
+	le.Put32(word, value)
 	if err := l.dev.Program(l.at+off, word); err != nil {
 		return err
 	}

@@ -1,12 +1,12 @@
 package boot
 
 import (
-	"encoding/binary"
 	"math/bits"
 
 	"camrelay/firmware/core/crc"
 	"camrelay/firmware/core/flash"
 	"camrelay/firmware/core/image"
+	"camrelay/firmware/core/le"
 )
 
 // RecordSize is what a record takes, in bytes.
@@ -107,21 +107,21 @@ func (r *Record) encode(p *[RecordSize]byte) {
 	for i := range p {
 		p[i] = 0xff
 	}
-	binary.LittleEndian.PutUint32(p[:], recordMagic)
-	binary.LittleEndian.PutUint32(p[offSeq:], r.Seq)
+	le.Put32(p[:], recordMagic)
+	le.Put32(p[offSeq:], r.Seq)
 	p[offSlot], p[offTries], p[offFallback], p[offReserved] = byte(r.Slot), r.Tries, byte(r.Fallback), 0
-	binary.LittleEndian.PutUint32(p[offLength:], r.Length)
+	le.Put32(p[offLength:], r.Length)
 	copy(p[offSum:], r.Sum[:])
 	copy(p[offFallbackSum:], r.FallbackSum[:])
-	binary.LittleEndian.PutUint32(p[offCRC:], crc.Update(0, p[:offCRC]))
+	le.Put32(p[offCRC:], crc.Update(0, p[:offCRC]))
 	if r.Confirmed {
-		binary.LittleEndian.PutUint32(p[offConfirmed:], 0)
+		le.Put32(p[offConfirmed:], 0)
 	}
 }
 
 // decode reads a record and reports whether there is one.
 func (r *Record) decode(p []byte) bool {
-	get := func(off int) uint32 { return binary.LittleEndian.Uint32(p[off:]) }
+	get := func(off int) uint32 { return le.U32(p[off:]) }
 	if get(0) != recordMagic || crc.Update(0, p[:offCRC]) != get(offCRC) {
 		return false
 	}
@@ -132,7 +132,7 @@ func (r *Record) decode(p []byte) bool {
 		Confirmed: bits.OnesCount32(^get(offConfirmed)) >= markBits,
 		Rejected:  bits.OnesCount32(^get(offRejected)) >= markBits,
 	}
-	return r.Slot <= B && (r.Fallback == r.Slot.Other() || r.Fallback == NoSlot) && r.Tries > 0 && r.Tries <= 32 && p[offReserved] == 0
+	return r.Seq != ^uint32(0) && r.Slot <= B && (r.Fallback == r.Slot.Other() || r.Fallback == NoSlot) && r.Tries > 0 && r.Tries <= 32 && p[offReserved] == 0
 }
 
 // recordsInSector is how many records fit in a sector.

@@ -4,10 +4,9 @@
 package config
 
 import (
-	"encoding/binary"
-
 	"camrelay/firmware/core/crc"
 	"camrelay/firmware/core/flash"
+	"camrelay/firmware/core/le"
 )
 
 // Error is why something is not loaded, saved or taken. It allocates nothing.
@@ -108,8 +107,8 @@ func (s *Store) inspect(i int) (seq, size uint32, ok bool, err error) {
 	if err := s.dev.Read(s.sector(i), s.head[:]); err != nil {
 		return 0, 0, false, err
 	}
-	size = binary.LittleEndian.Uint32(s.head[offSize:])
-	if binary.LittleEndian.Uint32(s.head[:]) != storeMagic || binary.LittleEndian.Uint16(s.head[offFormat:]) != Format || size > MaxSize {
+	size = le.U32(s.head[offSize:])
+	if le.U32(s.head[:]) != storeMagic || le.U16(s.head[offFormat:]) != Format || size > MaxSize {
 		return 0, 0, false, nil
 	}
 	sum := crc.Update(0, s.head[:offCRC])
@@ -120,7 +119,7 @@ func (s *Store) inspect(i int) (seq, size uint32, ok bool, err error) {
 		}
 		sum = crc.Update(sum, part)
 	}
-	return binary.LittleEndian.Uint32(s.head[offSeq:]), size, sum == binary.LittleEndian.Uint32(s.head[offCRC:]), nil
+	return le.U32(s.head[offSeq:]), size, sum == le.U32(s.head[offCRC:]), nil
 }
 
 // Load copies the newest content to p and returns how long it is.
@@ -180,11 +179,11 @@ func (s *Store) fillHead(p []byte) {
 	for i := range s.head {
 		s.head[i] = 0xff
 	}
-	binary.LittleEndian.PutUint32(s.head[:], storeMagic)
-	binary.LittleEndian.PutUint16(s.head[offFormat:], Format)
-	binary.LittleEndian.PutUint32(s.head[offSeq:], s.seq+1)
-	binary.LittleEndian.PutUint32(s.head[offSize:], uint32(len(p)))
-	binary.LittleEndian.PutUint32(s.head[offCRC:], crc.Update(crc.Update(0, s.head[:offCRC]), p))
+	le.Put32(s.head[:], storeMagic)
+	le.Put16(s.head[offFormat:], Format)
+	le.Put32(s.head[offSeq:], s.seq+1)
+	le.Put32(s.head[offSize:], uint32(len(p)))
+	le.Put32(s.head[offCRC:], crc.Update(crc.Update(0, s.head[:offCRC]), p))
 }
 
 // write programs p, of a page at most, filled up to whole words.

@@ -1,6 +1,6 @@
 package config
 
-import "encoding/binary"
+import "camrelay/firmware/core/le"
 
 // Tag says what a value is. A firmware keeps the values whose tags it does not
 // know: a newer one wrote them, and may run again.
@@ -97,13 +97,13 @@ func (v *Values) Number(t Tag) uint32 {
 	if len(p) != 4 {
 		return 0
 	}
-	return binary.LittleEndian.Uint32(p)
+	return le.U32(p)
 }
 
 // SetNumber makes n the value of t.
 func (v *Values) SetNumber(t Tag, n uint32) error {
 	var p [4]byte
-	binary.LittleEndian.PutUint32(p[:], n)
+	le.Put32(p[:], n)
 	return v.Set(t, p[:])
 }
 

@@ -10,9 +10,8 @@
 package image
 
 import (
-	"encoding/binary"
-
 	"camrelay/firmware/core/crc"
+	"camrelay/firmware/core/le"
 )
 
 // What the format fixes, in bytes. MaxLength is more than any slot.
@@ -109,10 +108,10 @@ func Scan(p []byte, h *Header) Reasons {
 	if r := envelope(p); r != 0 {
 		return 1 << r
 	}
-	get := func(off int) uint32 { return binary.LittleEndian.Uint32(p[off:]) }
+	get := func(off int) uint32 { return le.U32(p[off:]) }
 	*h = Header{
 		Length: get(offLength), Layout: Layout(get(offLayout)), Build: get(offBuild), Floor: get(offFloor), Base: get(offBase),
-		Made: binary.LittleEndian.Uint64(p[offMade:]), Board: Text(p[offBoard:]), Chip: Text(p[offChip:]), Version: Text(p[offVersion:]),
+		Made: le.U64(p[offMade:]), Board: Text(p[offBoard:]), Chip: Text(p[offChip:]), Version: Text(p[offVersion:]),
 		Sum: [32]byte(p[offSum:]), Key: KeyID(p[offKey:]),
 		Load: Load{Entry: get(offEntry), Patch: get(offPatch), Data: Mapped{get(offMaps), get(offMaps + 4)}, Code: Mapped{get(offMaps + 8), get(offMaps + 12)}},
 	}
@@ -124,7 +123,7 @@ func Scan(p []byte, h *Header) Reasons {
 		h.Next[i] = KeyID(p[offNextKeys+8*i:])
 	}
 	found := h.Check()
-	found.when(binary.LittleEndian.Uint16(p[offHeader:]) != HeaderSize || !all(p[offReserved1:offMade], 0) ||
+	found.when(le.U16(p[offHeader:]) != HeaderSize || !all(p[offReserved1:offMade], 0) ||
 		!all(p[offReserved2:offKey], 0) || !all(p[Used:HeaderSize], 0xff), BadHeader)
 	return found
 }
@@ -136,9 +135,9 @@ func envelope(p []byte) Reason {
 		return Short
 	case string(p[:4]) != Magic:
 		return BadMagic
-	case binary.LittleEndian.Uint16(p[offFormat:]) != Format:
+	case le.U16(p[offFormat:]) != Format:
 		return BadFormat
-	case crc.Update(0, p[:offCRC]) != binary.LittleEndian.Uint32(p[offCRC:]):
+	case crc.Update(0, p[:offCRC]) != le.U32(p[offCRC:]):
 		return BadCRC
 	}
 	return 0
@@ -152,16 +151,16 @@ func Encode(h *Header, p []byte) {
 	for i := range p[Used:] {
 		p[Used+i] = 0xff
 	}
-	put := func(off int, v uint32) { binary.LittleEndian.PutUint32(p[off:], v) }
+	put := func(off int, v uint32) { le.Put32(p[off:], v) }
 	copy(p, Magic)
-	binary.LittleEndian.PutUint16(p[offFormat:], Format)
-	binary.LittleEndian.PutUint16(p[offHeader:], HeaderSize)
+	le.Put16(p[offFormat:], Format)
+	le.Put16(p[offHeader:], HeaderSize)
 	put(offLength, h.Length)
 	put(offLayout, uint32(h.Layout))
 	put(offBuild, h.Build)
 	put(offFloor, h.Floor)
 	put(offBase, h.Base)
-	binary.LittleEndian.PutUint64(p[offMade:], h.Made)
+	le.Put64(p[offMade:], h.Made)
 	put(offEntry, h.Load.Entry)
 	put(offPatch, h.Load.Patch)
 	put(offMaps, h.Load.Data.Offset)

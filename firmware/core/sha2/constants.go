@@ -34,3 +34,20 @@ var start = [8]uint64{
 	0x6a09e667f3bcc908, 0xbb67ae8584caa73b, 0x3c6ef372fe94f82b, 0xa54ff53a5f1d36f1,
 	0x510e527fade682d1, 0x9b05688c2b3e6c1f, 0x1f83d9abfb41bd6b, 0x5be0cd19137e2179,
 }
+
+// Words are big-endian.
+
+func get32(p []byte) uint32 {
+	return uint32(p[0])<<24 | uint32(p[1])<<16 | uint32(p[2])<<8 | uint32(p[3])
+}
+
+func get64(p []byte) uint64 { return uint64(get32(p))<<32 | uint64(get32(p[4:])) }
+
+func put32(p []byte, v uint32) {
+	p[0], p[1], p[2], p[3] = byte(v>>24), byte(v>>16), byte(v>>8), byte(v)
+}
+
+func put64(p []byte, v uint64) {
+	put32(p, uint32(v>>32))
+	put32(p[4:], uint32(v))
+}

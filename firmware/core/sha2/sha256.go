@@ -1,9 +1,6 @@
 package sha2
 
-import (
-	"encoding/binary"
-	"math/bits"
-)
+import "math/bits"
 
 // Sizes of SHA-256, in bytes.
 const (
@@ -63,10 +60,10 @@ func (d *Hash256) Finish(out *[Size256]byte) {
 		d.compress(d.block[:])
 		clear(d.block[:])
 	}
-	binary.BigEndian.PutUint64(d.block[Block256-8:], d.n<<3)
+	put64(d.block[Block256-8:], d.n<<3)
 	d.compress(d.block[:])
 	for i, v := range d.h {
-		binary.BigEndian.PutUint32(out[i*4:], v)
+		put32(out[i*4:], v)
 	}
 }
 
@@ -85,7 +82,7 @@ func (d *Hash256) compress(p []byte) {
 	v := d.h // a to h; the roles move instead of the values
 	for i := range 64 {
 		if i < 16 {
-			w[i] = binary.BigEndian.Uint32(p[i*4:])
+			w[i] = get32(p[i*4:])
 		} else {
 			x, y := w[(i-15)&15], w[(i-2)&15]
 			w[i&15] += (bits.RotateLeft32(x, -7) ^ bits.RotateLeft32(x, -18) ^ x>>3) + w[(i-7)&15] +

@@ -1,9 +1,6 @@
 package sha2
 
-import (
-	"encoding/binary"
-	"math/bits"
-)
+import "math/bits"
 
 // Sizes of SHA-512, in bytes.
 const (
@@ -63,10 +60,10 @@ func (d *Hash512) Finish(out *[Size512]byte) {
 		d.compress(d.block[:])
 		clear(d.block[:])
 	}
-	binary.BigEndian.PutUint64(d.block[Block512-8:], d.n<<3)
+	put64(d.block[Block512-8:], d.n<<3)
 	d.compress(d.block[:])
 	for i, v := range d.h {
-		binary.BigEndian.PutUint64(out[i*8:], v)
+		put64(out[i*8:], v)
 	}
 }
 
@@ -85,7 +82,7 @@ func (d *Hash512) compress(p []byte) {
 	v := d.h // a to h; the roles move instead of the values
 	for i := range 80 {
 		if i < 16 {
-			w[i] = binary.BigEndian.Uint64(p[i*8:])
+			w[i] = get64(p[i*8:])
 		} else {
 			x, y := w[(i-15)&15], w[(i-2)&15]
 			w[i&15] += (bits.RotateLeft64(x, -1) ^ bits.RotateLeft64(x, -8) ^ x>>7) + w[(i-7)&15] +

@@ -1,0 +1,74 @@
+package core
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// onHosts are the packages that a camera does not have.
+var onHosts = map[string]bool{"flash/norsim": true}
+
+// allowed is all of the standard library that the camera's packages import:
+// what is listed here has been looked at for size and reflection.
+var allowed = map[string]bool{"math/bits": true}
+
+// The camera's packages import nothing but each other and what is allowed, and
+// start no goroutines.
+func TestWhatACameraHas(t *testing.T) {
+	packages := 0
+	err := filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case d.IsDir() && onHosts[path]:
+			return fs.SkipDir
+		case d.IsDir():
+			packages++
+			return nil
+		case !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go"):
+			return nil
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), path, nil, 0)
+		if err != nil {
+			return err
+		}
+		for _, i := range file.Imports {
+			name := strings.Trim(i.Path.Value, `"`)
+			own, ok := strings.CutPrefix(name, "camrelay/firmware/core/")
+			if ok && !onHosts[own] || allowed[name] {
+				continue
+			}
+			t.Errorf("%s imports %s", path, name)
+		}
+		ast.Inspect(file, func(n ast.Node) bool {
+			if _, ok := n.(*ast.GoStmt); ok {
+				t.Errorf("%s starts a goroutine", path)
+			}
+			return true
+		})
+		return nil
+	})
+	if err != nil || packages < 8 {
+		t.Errorf("%d packages: %v", packages, err)
+	}
+}
+
+// TestTinyGo compiles the packages for the camera where TinyGo is installed;
+// the firmware's own build needs it anyway.
+func TestTinyGo(t *testing.T) {
+	tinygo, err := exec.LookPath("tinygo")
+	if err != nil {
+		t.Log("tinygo is not installed; nothing was compiled")
+		return
+	}
+	out, err := exec.Command(tinygo, "build", "-target=esp32-generic", "-o", filepath.Join(t.TempDir(), "probe.bin"), "./internal/probe").CombinedOutput()
+	if err != nil {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
