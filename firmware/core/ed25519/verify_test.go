@@ -43,9 +43,9 @@ func TestRFC8032(t *testing.T) {
 func TestAgainstTheStandardLibrary(t *testing.T) {
 	var v Verifier
 	rnd := rand.New(rand.NewPCG(3, 4))
-	for n := range 150 {
+	for n := range 60 {
 		seed := make([]byte, 32)
-		message := make([]byte, n*3)
+		message := make([]byte, n*7)
 		fill(rnd, seed)
 		fill(rnd, message)
 		key := ed25519.NewKeyFromSeed(seed)
@@ -139,8 +139,8 @@ func TestSmallOrder(t *testing.T) {
 	accepted := 0
 	for _, public := range codes {
 		for _, r := range codes {
-			for m := range 3 {
-				for _, s := range []byte{0, 1} {
+			for m := range 2 {
+				for s := range byte(2 - m) {
 					signature := append(bytes.Clone(r), make([]byte, 32)...)
 					signature[32] = s
 					if same(t, &v, public, []byte{byte(m)}, signature) {
