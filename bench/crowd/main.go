@@ -114,11 +114,11 @@ func (c crowd) watched(n int) error {
 	if err != nil {
 		return err
 	}
+	go viewers.Run()
+	defer viewers.Stop()
 	if err := joinAll(viewers, addr, n); err != nil {
 		return err
 	}
-	go viewers.Run()
-	defer viewers.Stop()
 	time.Sleep(2 * time.Second) // until the machine is calm again
 
 	viewers.TakeAges()

@@ -160,13 +160,13 @@ func (b *bench) measure(s scenario, launch server) (result, error) {
 	if err != nil {
 		return r, err
 	}
+	go l.Run()
+	defer l.Stop()
 	for range s.viewers {
 		if err := l.Join(addr, s.transport, path); err != nil {
 			return r, fmt.Errorf("viewer: %w", err)
 		}
 	}
-	go l.Run()
-	defer l.Stop()
 	time.Sleep(time.Second)
 	frames, began := l.Frames(), time.Now()
 	cpu, err := p.CPU()

@@ -330,6 +330,40 @@ func TestImageInspectGivesReasons(t *testing.T) {
 	}
 }
 
+// An image for an ESP32, as another tool makes it, can be explained and signed;
+// what is wrong with it is said.
+func TestImageForESP32(t *testing.T) {
+	b := newImageBench(t)
+	b.ok("keygen", "--out", "@release.pem")
+	img := make([]byte, 2<<16+100)
+	h := image.Header{Length: uint32(len(img)), Layout: image.ESP32, Build: 1, Sum: sha256.Sum256(img[image.HeaderSize:])}
+	h.Board, _ = image.NewText("ai-thinker-esp32cam")
+	h.Chip, _ = image.NewText("esp32")
+	h.Version, _ = image.NewText("0.1.0")
+	h.Load = image.Load{Entry: 0x40080000, Patch: 0x3ffb0000, Data: image.Mapped{Offset: 1 << 16, Length: 50}, Code: image.Mapped{Offset: 2 << 16, Length: 100}}
+	h.Load.Segments[0] = image.Segment{Address: 0x3ffb0000, Offset: 0x1000, Length: 4, CRC: 0x2144df1c} // of four zero bytes
+	h.Load.Segments[1] = image.Segment{Address: 0x40080000, Offset: 0x1004, Length: 4, CRC: 0x2144df1c}
+	image.Encode(&h, img)
+	b.write("esp.img", img)
+	b.ok("sign", "@esp.img", "--key", "@release.pem")
+	out := b.ok("inspect", "@esp.img", "--key", "@release.pub.pem")
+	for _, want := range []string{"4 bytes at 0x1004 to 0x40080000, crc 2144df1c", "100 bytes at 0x20000", "entry", ": good"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("wanted %q in\n%s", want, out)
+		}
+	}
+	h.Load.Segments[1].CRC++
+	h.Load.Segments[0].Address = 0x3fff0000
+	image.Encode(&h, img)
+	b.write("esp.img", img)
+	code, out := b.image("inspect", "@esp.img")
+	for _, want := range []string{"bad_segment)", "bad_segment_crc", "<- lies outside"} {
+		if code != 1 || !strings.Contains(out, want) {
+			t.Errorf("status %d, wanted %q in\n%s", code, want, out)
+		}
+	}
+}
+
 func TestImageUsage(t *testing.T) {
 	b := newImageBench(t)
 	for _, c := range []struct {

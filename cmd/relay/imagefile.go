@@ -60,7 +60,7 @@ func (f *imageFile) refuse(w io.Writer) error {
 	if f.reasons.Has(image.Short) || f.reasons.Has(image.BadMagic) {
 		return fmt.Errorf("%s is no firmware image; relay image build makes one from a payload", f.name)
 	}
-	return fmt.Errorf("%s would be refused by every camera", f.name)
+	return fmt.Errorf("a camera would refuse %s", f.name)
 }
 
 // title names an image in a line.

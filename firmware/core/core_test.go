@@ -1,14 +1,19 @@
 package core
 
 import (
+	"fmt"
 	"go/ast"
 	"go/parser"
 	"go/token"
 	"io/fs"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"camrelay/firmware/core/boot"
+	"camrelay/firmware/core/image"
 )
 
 // onHosts are the packages that a camera does not have.
@@ -56,6 +61,28 @@ func TestWhatACameraHas(t *testing.T) {
 	})
 	if err != nil || packages < 8 {
 		t.Errorf("%d packages: %v", packages, err)
+	}
+}
+
+// docs/firmware.md has every reason for which an image is refused, and every
+// place in the flash.
+func TestDocumentation(t *testing.T) {
+	page, err := os.ReadFile("../../docs/firmware.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want []string
+	for r := image.Short; r.Code() != "unknown"; r++ {
+		want = append(want, "`"+r.Code()+"`")
+	}
+	for _, off := range []int{boot.SelectorOffset, boot.FactoryOffset, boot.RecordsOffset, boot.SettingsOffset, boot.StateOffset, boot.NotesOffset,
+		boot.SlotAOffset, boot.SlotBOffset, boot.SpareOffset} {
+		want = append(want, fmt.Sprintf("| 0x%06x |", off))
+	}
+	for _, w := range want {
+		if !strings.Contains(string(page), w) {
+			t.Errorf("docs/firmware.md does not have %s", w)
+		}
 	}
 }
 

@@ -173,7 +173,7 @@ func TestPushFaults(t *testing.T) {
 		{"far too big", opBinary, make([]byte, 7*limit), stream.FaultTooBig},
 		{"no JSON", opText, []byte("hello"), stream.FaultText},
 		{"long text", opText, make([]byte, wire.MaxText+1), stream.FaultText},
-		{"bad settings", opText, []byte(`{"t":"hello","settings":{"framesize":"HUGE"}}`), stream.FaultText},
+		{"bad settings", opText, []byte(`{"t":"hello","settings":[1]}`), stream.FaultText},
 	} {
 		before := b.faults(tt.fault)
 		c.send(fin|tt.op, tt.body)

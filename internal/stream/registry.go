@@ -17,7 +17,7 @@ type Options struct {
 	Linger     time.Duration    // without viewers before a camera rests; default 30 s
 	Still      time.Duration    // between frames while it rests; 0: it never rests
 	StaleAfter time.Duration    // without a frame before a camera is stale; default 5 s
-	ShardSize  int              // viewers of one camera before they are split; default 2,000
+	ShardSize  int              // viewers of one camera before they are split; default 500
 	MaxShards  int              // default one per core
 	Now        func() time.Time // default time.Now
 }
@@ -25,7 +25,7 @@ type Options struct {
 func (o *Options) setDefaults() {
 	o.Linger = cmp.Or(o.Linger, 30*time.Second)
 	o.StaleAfter = cmp.Or(o.StaleAfter, 5*time.Second)
-	o.ShardSize = cmp.Or(o.ShardSize, 2000)
+	o.ShardSize = cmp.Or(o.ShardSize, 500)
 	o.MaxShards = cmp.Or(o.MaxShards, runtime.GOMAXPROCS(0))
 	if o.Now == nil {
 		o.Now = time.Now

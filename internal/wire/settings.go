@@ -3,6 +3,7 @@ package wire
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 )
@@ -73,14 +74,17 @@ type Settings map[string]int
 func (s Settings) Check() error {
 	for _, name := range s.Names() {
 		if name == FrameSizeSetting {
-			if v := s[name]; v < 0 || v >= len(FrameSizes()) {
-				return fmt.Errorf("setting %s: no size has the number %d", name, v)
+			if _, ok := s.FrameSize(); !ok {
+				return fmt.Errorf("setting %s: that is not a size: %s are", name, sizeNames())
 			}
 			continue
 		}
 		r, ok := SettingNamed(name)
 		if !ok {
 			return fmt.Errorf("setting %.40q is not known", name)
+		}
+		if s[name] == unusable {
+			return fmt.Errorf("setting %s: that is not a whole number: %d to %d are allowed", name, r.Min, r.Max)
 		}
 		if v := s[name]; v < r.Min || v > r.Max {
 			return fmt.Errorf("setting %s: %d is out of range: %d to %d are allowed", name, v, r.Min, r.Max)
@@ -133,7 +137,9 @@ func (s Settings) Merge(newer Settings) Settings {
 func (s Settings) MarshalJSON() ([]byte, error) {
 	out := make(map[string]any, len(s))
 	for name, v := range s {
-		out[name] = v
+		if v != unusable {
+			out[name] = v
+		}
 	}
 	if size, ok := s.FrameSize(); ok {
 		out[FrameSizeSetting] = size.Name
@@ -147,9 +153,13 @@ func (s Settings) MarshalJSON() ([]byte, error) {
 // so that a newer camera's settings do not break an older relay.
 const maxSettings = 64
 
+// unusable stands for a value that cannot be understood, such as the name of a
+// size that only a newer sensor has. It is never written.
+const unusable = math.MinInt32
+
 // UnmarshalJSON reads numbers, booleans (0 or 1) and the name of framesize.
-// Values that a setting cannot have at all are errors; names that this version
-// does not know are kept, and are for Check to refuse.
+// Names and values that this version does not know are for Check to refuse: a
+// camera that reports one is not to be misunderstood for the rest.
 func (s *Settings) UnmarshalJSON(b []byte) error {
 	var raw map[string]any
 	if err := json.Unmarshal(b, &raw); err != nil {
@@ -160,37 +170,31 @@ func (s *Settings) UnmarshalJSON(b []byte) error {
 	}
 	out := make(Settings, len(raw))
 	for name, v := range raw {
-		if err := out.setAny(name, v); err != nil {
-			return err
-		}
+		out[name] = unusable
+		out.setAny(name, v)
 	}
 	*s = out
 	return nil
 }
 
-func (s Settings) setAny(name string, v any) error {
+// setAny sets what v says if it says anything usable.
+func (s Settings) setAny(name string, v any) {
 	if name == FrameSizeSetting {
 		size, _ := v.(string)
-		if !s.SetFrameSize(size) {
-			return fmt.Errorf("setting framesize: %.40v is not a size: %s are", v, sizeNames())
-		}
-		return nil
+		s.SetFrameSize(size)
+		return
 	}
 	switch v := v.(type) {
 	case float64:
-		if v != float64(int32(v)) {
-			return fmt.Errorf("setting %.40s: %v is not a whole number", name, v)
+		if v == float64(int32(v)) {
+			s[name] = int(v)
 		}
-		s[name] = int(v)
 	case bool:
 		s[name] = 0
 		if v {
 			s[name] = 1
 		}
-	default:
-		return fmt.Errorf("setting %.40s: %.40v is not a number", name, v)
 	}
-	return nil
 }
 
 func sizeNames() string {

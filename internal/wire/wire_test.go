@@ -97,19 +97,21 @@ func TestCheckID(t *testing.T) {
 }
 
 func TestParseCameraText(t *testing.T) {
+	// One setting that only a newer camera has spoils nothing.
+	newer := `{"t":"hello","firmware":"2.0","settings":{"framesize":"QXGA","quality":12,"mode":"night"}}`
+	if got, err := ParseCameraText([]byte(newer)); err != nil || got.Hello.Firmware != "2.0" || got.Hello.Settings["quality"] != 12 {
+		t.Errorf("%s: %+v, %v", newer, got.Hello, err)
+	}
 	for text, want := range map[string]string{
-		`{"t":"hello","firmware":7}`:                    "parse hello",
-		`{"t":"stats","heap":"much"}`:                   "parse stats",
-		`{"t":"ack","id":-1}`:                           "parse ack",
-		`{"t":"hello","settings":{"framesize":"HUGE"}}`: "HUGE",
-		`{}`:             `no "t"`,
-		`[]`:             "parse text",
-		``:               "parse text",
-		`{"t":"hello"}x`: "parse text",
-		`{"t":"` + strings.Repeat("x", MaxText) + `"}`:     "at most 4096",
-		`{"t":"stats","uptime":1e999}`:                     "parse stats",
-		`{"t":"hello","settings":{"quality":1.5}}`:         "whole number",
-		`{"t":"hello","settings":{"quality":99999999999}}`: "whole number",
+		`{"t":"hello","firmware":7}`:  "parse hello",
+		`{"t":"stats","heap":"much"}`: "parse stats",
+		`{"t":"ack","id":-1}`:         "parse ack",
+		`{}`:                          `no "t"`,
+		`[]`:                          "parse text",
+		``:                            "parse text",
+		`{"t":"hello"}x`:              "parse text",
+		`{"t":"` + strings.Repeat("x", MaxText) + `"}`: "at most 4096",
+		`{"t":"stats","uptime":1e999}`:                 "parse stats",
 	} {
 		if got, err := ParseCameraText([]byte(text)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%.60s: %+v, %v", text, got, err)

@@ -19,7 +19,7 @@ import (
 // the beginnings of frames only, so that it costs less than what it measures.
 type Viewers struct {
 	epoll   int
-	viewers map[int]*viewer
+	viewers sync.Map // *viewer by descriptor
 	frames  atomic.Int64
 	closed  atomic.Int64
 	stop    atomic.Bool
@@ -36,10 +36,10 @@ type viewer struct {
 	parser func(head []byte) (headLen, bodyLen int)
 }
 
-// NewViewers returns none yet: they Join, and then Run.
+// NewViewers returns none yet: they Join while Run reads.
 func NewViewers() (*Viewers, error) {
 	epoll, err := unix.EpollCreate1(0)
-	return &Viewers{epoll: epoll, viewers: make(map[int]*viewer), done: make(chan struct{})}, err
+	return &Viewers{epoll: epoll, done: make(chan struct{})}, err
 }
 
 // Frames counts the frames received by all viewers.
@@ -96,7 +96,7 @@ func (l *Viewers) Join(addr, transport, path string) error {
 		return err
 	}
 	unix.SetNonblock(fd, true)
-	l.viewers[fd] = v
+	l.viewers.Store(fd, v)
 	return unix.EpollCtl(l.epoll, unix.EPOLL_CTL_ADD, fd, &unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(fd)})
 }
 
@@ -152,8 +152,8 @@ func parsePart(b []byte) (int, int) {
 func (l *Viewers) Run() {
 	defer close(l.done)
 	defer func() {
-		for fd := range l.viewers {
-			unix.Close(fd)
+		for fd := range l.viewers.Range {
+			unix.Close(fd.(int))
 		}
 		unix.Close(l.epoll)
 	}()
@@ -174,7 +174,8 @@ func (l *Viewers) Run() {
 				}
 				continue
 			}
-			l.take(l.viewers[fd], buf[:n])
+			v, _ := l.viewers.Load(fd)
+			l.take(v.(*viewer), buf[:n])
 		}
 	}
 }

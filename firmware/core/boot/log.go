@@ -12,7 +12,7 @@ type Log struct {
 	base   uint32
 	newest Record
 	at     uint32 // offset of newest on the chip
-	any    bool
+	has    bool
 	buf    [flash.Page]byte
 	cell   [RecordSize]byte
 	cell2  [RecordSize]byte
@@ -20,7 +20,7 @@ type Log struct {
 
 // Open reads the log at base. A log without records is no error.
 func (l *Log) Open(dev flash.Device, base uint32) error {
-	l.dev, l.base, l.any = dev, base, false
+	l.dev, l.base, l.has = dev, base, false
 	for page := 2*flash.Sector/flash.Page - 1; page >= 0; page-- { // backwards: most are older then, and need no CRC
 		off := base + uint32(page)*flash.Page
 		if err := dev.Read(off, l.buf[:]); err != nil {
@@ -28,7 +28,7 @@ func (l *Log) Open(dev flash.Device, base uint32) error {
 		}
 		for i := flash.Page - RecordSize; i >= 0; i -= RecordSize {
 			cell := l.buf[i : i+RecordSize]
-			if !l.any || le.U32(cell[offSeq:]) > l.newest.Seq {
+			if !l.has || le.U32(cell[offSeq:]) > l.newest.Seq {
 				l.take(cell, off+uint32(i))
 			}
 		}
@@ -40,18 +40,18 @@ func (l *Log) Open(dev flash.Device, base uint32) error {
 func (l *Log) take(cell []byte, at uint32) {
 	var r Record
 	if r.decode(cell) {
-		l.newest, l.at, l.any = r, at, true
+		l.newest, l.at, l.has = r, at, true
 	}
 }
 
 // Newest is the record that holds; ok is false if there is none.
-func (l *Log) Newest() (r Record, ok bool) { return l.newest, l.any }
+func (l *Log) Newest() (r Record, ok bool) { return l.newest, l.has }
 
 // append writes a record after the newest, with the next number. If it does not
 // return nil, the newest still holds.
 func (l *Log) append(r *Record) error {
 	r.Seq = 1
-	if l.any {
+	if l.has {
 		r.Seq = l.newest.Seq + 1
 	}
 	at, err := l.room()
@@ -75,7 +75,7 @@ func (l *Log) append(r *Record) error {
 // that only looks blank may have been erased half-way.
 func (l *Log) room() (uint32, error) {
 	next := l.base
-	if l.any {
+	if l.has {
 		first := l.at - (l.at-l.base)%flash.Sector
 		for at := l.at + RecordSize; at < first+flash.Sector; at += RecordSize {
 			if err := l.dev.Read(at, l.cell2[:]); err != nil {

@@ -177,8 +177,8 @@ func FuzzLog(f *testing.F) {
 		copy(chip.Bytes()[:flash.Sector], a)
 		copy(chip.Bytes()[flash.Sector:], b)
 		l := openLog(t, chip)
-		r, any := l.Newest()
-		p := Decide(r, any, MaxCrashes)
+		r, recorded := l.Newest()
+		p := Decide(r, recorded, MaxCrashes)
 		both := [2]bool{}
 		for _, s := range p.Steps[:p.Len] {
 			both[s.Slot] = true
@@ -191,7 +191,7 @@ func FuzzLog(f *testing.F) {
 		if err := l.append(&next); err != nil {
 			t.Fatal(err)
 		}
-		if any && !bytes.Equal(held, chip.Bytes()[at:][:RecordSize]) {
+		if recorded && !bytes.Equal(held, chip.Bytes()[at:][:RecordSize]) {
 			t.Error("the record that held has changed")
 		}
 		if got, ok := openLog(t, chip).Newest(); !ok || got != next {

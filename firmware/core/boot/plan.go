@@ -34,11 +34,11 @@ func plan(steps ...Step) (p Plan) {
 	return p
 }
 
-// Decide says what to start: r is the newest record, if any says that there is
+// Decide says what to start: r is the newest record, if ok says that there is
 // one, and crashes how often a confirmed image has failed in a row. Every plan
 // ends with whatever is complete: an image that once failed is better than none.
-func Decide(r Record, any bool, crashes int) Plan {
-	if !any {
+func Decide(r Record, ok bool, crashes int) Plan {
+	if !ok {
 		return plan(Step{Slot: A}, Step{Slot: B})
 	}
 	this, other := r.Slot, r.Slot.Other()

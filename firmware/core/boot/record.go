@@ -4,7 +4,6 @@ import (
 	"math/bits"
 
 	"camrelay/firmware/core/crc"
-	"camrelay/firmware/core/flash"
 	"camrelay/firmware/core/image"
 	"camrelay/firmware/core/le"
 )
@@ -134,6 +133,3 @@ func (r *Record) decode(p []byte) bool {
 	}
 	return r.Seq != ^uint32(0) && r.Slot <= B && (r.Fallback == r.Slot.Other() || r.Fallback == NoSlot) && r.Tries > 0 && r.Tries <= 32 && p[offReserved] == 0
 }
-
-// recordsInSector is how many records fit in a sector.
-const recordsInSector = flash.Sector / RecordSize

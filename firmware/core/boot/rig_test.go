@@ -22,6 +22,8 @@ const (
 
 var rigMap = Map{Records: 0, Slots: [2]uint32{2 * flash.Sector, 2*flash.Sector + rigImage}, SlotSize: rigImage}
 
+const recordsInSector = flash.Sector / RecordSize
+
 // artefact is an image in a test.
 type artefact struct {
 	name   string
@@ -125,7 +127,7 @@ func (g *rig) live(a *artefact, running Slot) error {
 		if err := g.chip.Erase(g.log.at / flash.Sector * flash.Sector); err != nil {
 			return err
 		}
-		g.log.any = false
+		g.log.has = false
 		r.Confirmed = true
 		if err := g.log.append(&r); err != nil {
 			return err
@@ -162,7 +164,7 @@ func (g *rig) update(a *artefact, running Slot, next *artefact) error {
 		}
 	case trustBeforeVerify:
 		g.activating = true
-		if err := flash.Program(g.chip, rigMap.Slots[to], next.bytes[:image.Used]); err != nil {
+		if err := flash.Program(g.chip, rigMap.Slots[to], next.bytes[:image.UsedSize]); err != nil {
 			return err
 		}
 		if err := g.log.append(&Record{Slot: to, Tries: Tries, Fallback: running, Length: rigImage, Sum: [12]byte(next.header.Sum[:]), Confirmed: true}); err != nil {
@@ -217,7 +219,7 @@ func (g *rig) appendUntil(t testing.TB, a *artefact, running Slot, left int) {
 	if err := g.log.Open(g.chip, rigMap.Records); err != nil {
 		t.Fatal(err)
 	}
-	for !g.log.any || (int(g.log.at)/RecordSize+1+left)%recordsInSector != 0 {
+	for !g.log.has || (int(g.log.at)/RecordSize+1+left)%recordsInSector != 0 {
 		if err := g.log.append(&Record{Slot: running, Tries: Tries, Fallback: NoSlot, Length: rigImage, Sum: [12]byte(a.header.Sum[:]), Confirmed: true}); err != nil {
 			t.Fatal(err)
 		}

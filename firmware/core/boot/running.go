@@ -2,45 +2,17 @@ package boot
 
 import "camrelay/firmware/core/image"
 
-// Error is why the log is not changed, or an image not taken. It allocates
-// nothing.
-type Error uint8
-
-// Errors of a running image that uses the log.
-const (
-	ErrTrial     Error = 2 // it is on trial itself
-	ErrUnsettled Error = 3 // the newest record is not about it
-	ErrRunning   Error = 4 // the slot is the one it runs from
-	ErrRejected  Error = 5 // it has been rejected
-)
-
-func (e Error) Error() string {
-	switch e {
-	case ErrNotThat:
-		return "boot: another image is in the slot than the record names"
-	case ErrTrial:
-		return "boot: the running image is on trial and must be confirmed first"
-	case ErrUnsettled:
-		return "boot: the newest record is not about the running image; settle it first"
-	case ErrRunning:
-		return "boot: the running image cannot replace itself"
-	case ErrRejected:
-		return "boot: the image has been rejected"
-	}
-	return "boot: unknown error"
-}
-
 // OnTrial reports whether the image in slot running, which is running, still
 // has to confirm itself.
 func (l *Log) OnTrial(running Slot) bool {
-	return l.any && l.newest.Slot == running && !l.newest.Confirmed
+	return l.has && l.newest.Slot == running && !l.newest.Confirmed
 }
 
 // Confirm says that the running image works. Without records, or when the newest
 // is about another image, there is nothing to confirm.
 func (l *Log) Confirm(running Slot) error {
 	switch {
-	case !l.any || l.newest.Slot != running:
+	case !l.has || l.newest.Slot != running:
 		return ErrUnsettled
 	case l.newest.Rejected:
 		return ErrRejected
@@ -52,7 +24,7 @@ func (l *Log) Confirm(running Slot) error {
 
 // Reject says that the running image does not work. The next start goes back.
 func (l *Log) Reject(running Slot) error {
-	if !l.any || l.newest.Slot != running {
+	if !l.has || l.newest.Slot != running {
 		return ErrUnsettled
 	}
 	return l.mark(offRejected)
@@ -62,7 +34,7 @@ func (l *Log) Reject(running Slot) error {
 // rejected, it used up its trials, or it could not be started. Settle ends
 // this, so that it is reported once.
 func (l *Log) CameBack(running Slot) (Record, bool) {
-	return l.newest, l.any && l.newest.Slot != running
+	return l.newest, l.has && l.newest.Slot != running
 }
 
 // Settle makes sure that the newest record is about the running image and says
@@ -81,7 +53,7 @@ func (l *Log) Settle(running Slot, h *image.Header) error {
 }
 
 func (l *Log) settled(running Slot, h *image.Header) bool {
-	return l.any && l.newest.Slot == running && l.newest.Confirmed && !l.newest.Rejected && l.newest.Names(h)
+	return l.has && l.newest.Slot == running && l.newest.Confirmed && !l.newest.Rejected && l.newest.Names(h)
 }
 
 // Activate makes the next start the first trial of the image in slot, whose

@@ -39,8 +39,8 @@ func (s *Selector) Open(dev flash.Device, m Map, hash image.Hash) error {
 // cannot be read cannot be started, and what cannot be counted is not tried.
 func (s *Selector) Select(crashes int) (c Choice, ok bool) {
 	s.found = [2]error{}
-	r, any := s.Newest()
-	p := Decide(r, any, crashes)
+	r, recorded := s.Newest()
+	p := Decide(r, recorded, crashes)
 	for _, step := range p.Steps[:p.Len] {
 		err := s.try(&r, step)
 		if err == nil {
@@ -68,9 +68,6 @@ func (s *Selector) Broken(c Choice) error {
 	}
 	return nil
 }
-
-// ErrNotThat is why an image is not taken that is not the one looked for.
-const ErrNotThat = Error(1)
 
 func (s *Selector) try(r *Record, step Step) error {
 	if s.broken[step.Slot] {

@@ -31,11 +31,12 @@ type arrangement struct {
 	from   Slot
 	bad    bool // the new image never confirms itself
 	left   int  // blank records in the sector of the newest; -1: no records at all
+	back   bool // the camera came back from an update before, and has not settled
 	stride uint64
 }
 
 func (a arrangement) String() string {
-	return fmt.Sprintf("from %v, bad %v, %d records left", a.from, a.bad, a.left)
+	return fmt.Sprintf("from %v, bad %v, %d records left, came back %v", a.from, a.bad, a.left, a.back)
 }
 
 func newSweep(t testing.TB, a arrangement, w wrong) *sweep {
@@ -44,9 +45,16 @@ func newSweep(t testing.TB, a arrangement, w wrong) *sweep {
 	s.next.bad = a.bad
 	s.rig = newRig(s.old, s.next, s.third)
 	s.place(s.old, a.from)
-	s.place(newArtefact(t, "ancient", 9), a.from.Other())
+	ancient := newArtefact(t, "ancient", 9)
+	s.place(ancient, a.from.Other())
 	if a.left >= 0 {
 		s.appendUntil(t, s.old, a.from, a.left)
+	}
+	if a.back {
+		must(t, s.log.Activate(a.from.Other(), &ancient.header, a.from, &s.old.header))
+		for range Tries {
+			must(t, s.log.mark(offAttempts))
+		}
 	}
 	s.wrong = w
 	s.base = bytes.Clone(s.chip.Bytes())
@@ -228,7 +236,7 @@ func TestPowerCutSweep(t *testing.T) {
 		every, deep = 61, 23
 	}
 	began, scenarios := time.Now(), 0
-	for _, a := range []arrangement{
+	for i, a := range []arrangement{
 		{from: A, bad: false, left: 5, stride: every},
 		{from: B, bad: true, left: 0, stride: every},
 		{from: A, bad: true, left: 1, stride: 17 * every},
@@ -237,7 +245,12 @@ func TestPowerCutSweep(t *testing.T) {
 		{from: A, bad: true, left: -1, stride: 17 * every},
 		{from: B, bad: false, left: 1, stride: 17 * every},
 		{from: A, bad: true, left: 2, stride: 17 * every},
+		{from: A, bad: false, left: 1, back: true, stride: 17 * every},
+		{from: B, bad: true, left: 2, back: true, stride: 17 * every},
 	} {
+		if slow && i == 3 {
+			break
+		}
 		s := newSweep(t, a, nothingWrong)
 		s.deep = deep
 		if err := s.run(); err != nil {
@@ -275,5 +288,12 @@ func TestSweepFindsMistakes(t *testing.T) {
 			}
 			t.Error("not found")
 		})
+	}
+}
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
 	}
 }

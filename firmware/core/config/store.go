@@ -202,7 +202,7 @@ func (s *Store) holds(p []byte) (bool, error) {
 	}
 	for at := uint32(0); at < s.size; at += flash.Page {
 		part, err := s.read(s.newest, at, s.size)
-		if err != nil || string(part) != string(p[at:][:len(part)]) {
+		if err != nil || !flash.Equal(part, p[at:][:len(part)]) {
 			return false, err
 		}
 	}

@@ -153,7 +153,14 @@ func unless(ok bool, e Error) error {
 }
 
 // prefix reports whether p begins with s and goes on.
-func prefix(p []byte, s string) bool { return len(p) > len(s) && string(p[:len(s)]) == s }
+func prefix(p []byte, s string) bool {
+	for i := range len(s) {
+		if i >= len(p) || p[i] != s[i] {
+			return false
+		}
+	}
+	return len(p) > len(s)
+}
 
 // printable reports whether p is ASCII from low to ~.
 func printable(p []byte, low byte) bool {

@@ -74,13 +74,27 @@ func Verify(d Device, off uint32, p, scratch []byte) error {
 		if err := d.Read(off, scratch[:n]); err != nil {
 			return err
 		}
-		if string(scratch[:n]) != string(p[:n]) {
+		if !Equal(scratch[:n], p[:n]) {
 			return ErrVerify
 		}
 		off += uint32(n)
 		p = p[n:]
 	}
 	return nil
+}
+
+// Equal reports whether a and b are the same. TinyGo copies what is compared as
+// strings, as bytes.Equal does.
+func Equal(a, b []byte) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i := range a {
+		if a[i] != b[i] {
+			return false
+		}
+	}
+	return true
 }
 
 // Blank reports whether all bits of p are set.

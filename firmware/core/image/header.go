@@ -20,11 +20,13 @@ const (
 	Format      = 1
 	HeaderSize  = 4096
 	SignedSize  = 512 // the signature is over so many bytes from the start
-	Used        = 576 // signed part and signature; the rest of the header is 0xff
+	UsedSize    = 576 // signed part and signature; the rest of the header is 0xff
 	MaxLength   = 4 << 20
 	MaxSegments = 8
 	MaxNextKeys = 4
 )
+
+const magicWord = 0x534d4143 // Magic
 
 // Offsets in the header.
 const (
@@ -124,7 +126,7 @@ func Scan(p []byte, h *Header) Reasons {
 	}
 	found := h.Check()
 	found.when(le.U16(p[offHeader:]) != HeaderSize || !all(p[offReserved1:offMade], 0) ||
-		!all(p[offReserved2:offKey], 0) || !all(p[Used:HeaderSize], 0xff), BadHeader)
+		!all(p[offReserved2:offKey], 0) || !all(p[UsedSize:HeaderSize], 0xff), BadHeader)
 	return found
 }
 
@@ -133,7 +135,7 @@ func envelope(p []byte) Reason {
 	switch {
 	case len(p) < HeaderSize:
 		return Short
-	case string(p[:4]) != Magic:
+	case le.U32(p) != magicWord:
 		return BadMagic
 	case le.U16(p[offFormat:]) != Format:
 		return BadFormat
@@ -147,9 +149,9 @@ func envelope(p []byte) Reason {
 // signature: see SetSignature. It does not check the header.
 func Encode(h *Header, p []byte) {
 	p = p[:HeaderSize]
-	clear(p[:Used])
-	for i := range p[Used:] {
-		p[Used+i] = 0xff
+	clear(p[:UsedSize])
+	for i := range p[UsedSize:] {
+		p[UsedSize+i] = 0xff
 	}
 	put := func(off int, v uint32) { le.Put32(p[off:], v) }
 	copy(p, Magic)

@@ -73,8 +73,8 @@ func espImage() (Header, []byte) {
 
 func TestRoundTrip(t *testing.T) {
 	key, _ := signer()
-	for _, make := range []func() (Header, []byte){rawImage, espImage} {
-		want, p := make()
+	for _, build := range []func() (Header, []byte){rawImage, espImage} {
+		want, p := build()
 		var got Header
 		if err := Decode(p, &got); err != nil {
 			t.Fatal(err)
@@ -195,11 +195,11 @@ func TestEachReason(t *testing.T) {
 		{"second reserved field", false, BadHeader, func(h *Header, p []byte) { p[offKey-1]++; reseal(p) }},
 		{"padding", false, BadHeader, func(h *Header, p []byte) { p[HeaderSize-1] = 0; reseal(p) }},
 	} {
-		make := rawImage
+		build := rawImage
 		if c.esp {
-			make = espImage
+			build = espImage
 		}
-		h, p := make()
+		h, p := build()
 		c.do(&h, p)
 		if c.want > BadHeader { // those before are changes of p
 			Encode(&h, p)
@@ -244,7 +244,7 @@ func TestEveryBitOfAHeader(t *testing.T) {
 	var h Header
 	v := new(ed25519.Verifier)
 	for bit := range 8 * HeaderSize {
-		if at := bit / 8; at > Used+8 && bit%101 != 0 {
+		if at := bit / 8; at > UsedSize+8 && bit%101 != 0 {
 			continue
 		}
 		p[bit/8] ^= 1 << (bit % 8)
@@ -406,13 +406,13 @@ func TestNoAllocation(t *testing.T) {
 // What Decode accepts, Encode writes back, and its body can be checked without
 // a panic, whatever it is.
 func FuzzDecode(f *testing.F) {
-	for _, make := range []func() (Header, []byte){rawImage, espImage} {
-		_, p := make()
+	for _, build := range []func() (Header, []byte){rawImage, espImage} {
+		_, p := build()
 		f.Add(p[:SignedSize], []byte("body"))
 	}
 	f.Fuzz(func(t *testing.T, signed, body []byte) {
 		p := bytes.Repeat([]byte{0xff}, HeaderSize)
-		clear(p[SignedSize:Used])
+		clear(p[SignedSize:UsedSize])
 		copy(p[:SignedSize], signed)
 		reseal(p) // or the CRC stops nearly everything
 		var h Header

@@ -44,6 +44,7 @@ func Verify(p []byte, ring []Key, v Verifier) error {
 	if id == (KeyID{}) {
 		return Unsigned
 	}
+	reason := UnknownKey
 	for i := range ring {
 		if ring[i].ID != id {
 			continue
@@ -51,9 +52,9 @@ func Verify(p []byte, ring []Key, v Verifier) error {
 		if v.Verify(&ring[i].Public, Message(p), (*[SignatureSize]byte)(p[offSignature:])) {
 			return nil
 		}
-		return BadSignature
+		reason = BadSignature
 	}
-	return UnknownKey
+	return reason
 }
 
 // Message is the part of an encoded header that is signed.
@@ -62,5 +63,5 @@ func Message(p []byte) []byte { return p[:SignedSize] }
 // SetSignature puts the signature of Message(p) by the key that the header
 // names into an encoded header.
 func SetSignature(p []byte, signature *[SignatureSize]byte) {
-	copy(p[offSignature:Used], signature[:])
+	copy(p[offSignature:UsedSize], signature[:])
 }

@@ -17,7 +17,17 @@ func NewText(s string) (t Text, ok bool) {
 func (t *Text) String() string { return string(t[:t.len()]) }
 
 // Is reports whether the text is s, without allocating.
-func (t *Text) Is(s string) bool { return string(t[:t.len()]) == s }
+func (t *Text) Is(s string) bool {
+	if t.len() != len(s) {
+		return false
+	}
+	for i := range len(s) {
+		if t[i] != s[i] {
+			return false
+		}
+	}
+	return true
+}
 
 func (t *Text) len() int {
 	for i, b := range t {

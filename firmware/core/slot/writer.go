@@ -39,7 +39,7 @@ type Writer struct {
 	filled int    // bytes in page
 	header image.Header
 	body   image.Body
-	head   [image.Used]byte
+	head   [image.UsedSize]byte
 	page   [flash.Page]byte
 	buf    [flash.Sector]byte
 }
