@@ -1,7 +1,6 @@
 package configs_test
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -13,7 +12,6 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -44,14 +42,14 @@ func freeAddress(t testing.TB) string {
 }
 
 // run runs a program until the test ends and returns what it writes.
-func (p place) run(name string, args, environ []string) *output {
+func (p place) run(name string, args, environ []string) *testkit.Output {
 	p.t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.WaitDelay = 10 * time.Second
 	cmd.Env = append(slices.DeleteFunc(os.Environ(), func(e string) bool { return strings.HasPrefix(e, "CAMRELAY_") }), environ...)
-	out := new(output)
+	out := new(testkit.Output)
 	cmd.Stdout, cmd.Stderr = out, out
 	if err := cmd.Start(); err != nil {
 		cancel()
@@ -67,23 +65,6 @@ func (p place) run(name string, args, environ []string) *output {
 	return out
 }
 
-type output struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (o *output) Write(b []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.buf.Write(b)
-}
-
-func (o *output) String() string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.buf.String()
-}
-
 // environ is a service's environment with addresses of this place.
 func (p place) environ(s service) []string {
 	var pairs []string
@@ -94,7 +75,7 @@ func (p place) environ(s service) []string {
 }
 
 // mosquitto runs the broker with configs/mosquitto.conf.
-func (p place) mosquitto() *output {
+func (p place) mosquitto() *testkit.Output {
 	p.t.Helper()
 	_, port, _ := net.SplitHostPort(p.mqtt)
 	text := string(read(p.t, "configs/mosquitto.conf"))

@@ -14,7 +14,7 @@ import (
 
 // runHere runs the relay in this process.
 func runHere(args ...string) (code int, stdout, stderr string) {
-	var out, errs text
+	var out, errs testkit.Output
 	code = run(args, &out, &errs)
 	return code, out.String(), errs.String()
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"errors"
 	"os"
 	"os/exec"
@@ -45,29 +44,11 @@ func TestMain(m *testing.M) {
 	}))
 }
 
-// text is output that can be read while it is written.
-type text struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (o *text) Write(p []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.b.Write(p)
-}
-
-func (o *text) String() string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.b.String()
-}
-
 // program is the relay as users run it.
 type program struct {
 	*exec.Cmd
 	t              *testing.T
-	stdout, stderr text
+	stdout, stderr testkit.Output
 	ended          chan struct{}
 }
 

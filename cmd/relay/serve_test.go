@@ -426,7 +426,7 @@ func TestNotify(t *testing.T) {
 
 // TestServeInThisProcess is for the race detector and the search for leaks.
 func TestServeInThisProcess(t *testing.T) {
-	var stdout, stderr text
+	var stdout, stderr testkit.Output
 	code := make(chan int, 1)
 	go func() {
 		code <- run(append([]string{"serve"}, arguments(filepath.Join(t.TempDir(), "data"), "--lab")...), &stdout, &stderr)

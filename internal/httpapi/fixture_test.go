@@ -39,24 +39,6 @@ func picture() []byte                 { return pictureOnce() }
 
 var pictureOnce = sync.OnceValue(func() []byte { return testkit.JPEG(160, 120, 6000) })
 
-// logBuffer is a log that can be read while it is written.
-type logBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *logBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *logBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
-}
-
 // relay is all of a relay but its process, on a real port.
 type relay struct {
 	*API
@@ -64,7 +46,7 @@ type relay struct {
 	base   string // http://127.0.0.1:port
 	admin  string // token
 	clock  *clock
-	log    *logBuffer
+	log    *testkit.Output
 	client *http.Client
 	spec   *spec
 }
@@ -79,7 +61,7 @@ func newRelay(t testing.TB, change func(*config.Config)) *relay {
 	if change != nil {
 		change(cfg)
 	}
-	r := &relay{t: t, clock: new(clock), log: new(logBuffer), spec: loadSpec(t)}
+	r := &relay{t: t, clock: new(clock), log: new(testkit.Output), spec: loadSpec(t)}
 	logger := slog.New(slog.NewTextHandler(r.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	st, admin, err := store.Open(cfg.Data)
 	if err != nil {
