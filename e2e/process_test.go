@@ -8,10 +8,11 @@ import (
 	"net"
 	"os/exec"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
+
+	"camrelay/internal/testkit"
 )
 
 // patience bounds each wait for something that takes a moment on a quiet
@@ -22,27 +23,9 @@ const patience = 30 * time.Second
 type process struct {
 	t      testing.TB
 	cmd    *exec.Cmd
-	output output
+	output testkit.Output // of both its outputs
 	ended  chan struct{}
 	err    error // of its end; only after ended
-}
-
-// output keeps what a program says on both of its outputs.
-type output struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (o *output) Write(b []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.text.Write(b)
-}
-
-func (o *output) String() string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.text.String()
 }
 
 // start runs a program. When the test has failed, its last lines are logged.

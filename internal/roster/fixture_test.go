@@ -1,9 +1,7 @@
 package roster
 
 import (
-	"bytes"
 	"context"
-	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -54,7 +52,7 @@ type fixture struct {
 	data  string
 	out   *egress.Server
 	store *store.Store
-	log   *bytes.Buffer
+	log   *testkit.Output
 	end   func()
 }
 
@@ -78,8 +76,8 @@ func start(t *testing.T, cfg *config.Config) *fixture {
 func startWith(t *testing.T, cfg *config.Config, st *store.Store, data string) *fixture {
 	t.Helper()
 	ctx, stop := context.WithCancel(context.Background())
-	log := new(bytes.Buffer)
-	logger := slog.New(slog.NewTextHandler(&lockedWriter{w: log}, nil))
+	log := new(testkit.Output)
+	logger := slog.New(slog.NewTextHandler(log, nil))
 	reg := stream.NewRegistry(stream.Options{})
 	in := ingest.NewServer(reg.Pool(), ingest.Options{Logger: slog.New(slog.DiscardHandler)})
 	out := egress.NewServer(reg, egress.Options{})
@@ -111,17 +109,6 @@ func startWith(t *testing.T, cfg *config.Config, st *store.Store, data string) *
 	})
 	t.Cleanup(f.end)
 	return f
-}
-
-type lockedWriter struct {
-	mu sync.Mutex
-	w  io.Writer
-}
-
-func (l *lockedWriter) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.w.Write(p)
 }
 
 // connect connects a camera and waits until its hub knows it.
