@@ -35,6 +35,7 @@ func (p person) CanView(camera string) bool {
 func (p person) CanControl() bool { return p == "admin" }
 func (p person) Name() string     { return string(p) }
 func (p person) Role() string     { return string(p) }
+func (p person) Valid() bool      { return p != "signed out" }
 
 // camera is a stream.Source.
 type camera struct {

@@ -74,6 +74,7 @@ func (s *Server) ServeMJPEG(w http.ResponseWriter, r *http.Request, hub *stream.
 	if !hub.JoinAs(&c.viewer, &c.out, stream.ViewerOptions{LiveOnly: true, MaxFPS: maxFPS}) {
 		c.out.Close(stream.ErrClosed)
 	}
+	s.checkIn(c)
 	go c.watch() // with the smallest stack there is: it only reads
 }
 

@@ -38,6 +38,7 @@ func (s *Server) ServePlain(w http.ResponseWriter, r *http.Request, hub *stream.
 	if !hub.JoinAs(&c.viewer, &c.out, stream.ViewerOptions{LiveOnly: true}) {
 		c.goodbye(wire.CloseNoCamera, "no such camera")
 	}
+	s.checkIn(c)
 	go c.serve() // with the smallest stack there is: it only reads
 }
 

@@ -20,6 +20,7 @@ type Access interface {
 	CanControl() bool
 	Name() string // for people: who controls a camera
 	Role() string
+	Valid() bool // whether it still holds
 }
 
 // Options are the limits and names of a Server. Zero values mean the defaults.
@@ -214,6 +215,14 @@ func (s *Server) add(c viewerConn) bool {
 	s.conns[c] = struct{}{}
 	s.gone.Add(1)
 	return true
+}
+
+// checkIn ends a connection whose access was taken back before it was added, and
+// which Revoke therefore missed.
+func (s *Server) checkIn(c viewerConn) {
+	if !c.access().Valid() {
+		c.goodbye(wire.CloseSignedOut, "signed out")
+	}
 }
 
 // remove is called once for each connection that was added, when nothing of it

@@ -84,6 +84,21 @@ func TestRevoke(t *testing.T) {
 	})
 }
 
+// A token that is deleted between the look at it and the viewer's coming in.
+func TestRevokedBeforeComingIn(t *testing.T) {
+	both(t, Options{}, func(s *studio) {
+		s.publish(picture(0, 20_000))
+		if code := closeCode(s.dial("/ws/view/door?as=signed+out")); code != wire.CloseSignedOut {
+			s.Errorf("plain: close code %d", code)
+		}
+		if code := closeCode(s.dial("/ws/view?as=signed+out", wire.ViewProtocol)); code != wire.CloseSignedOut {
+			s.Errorf("view: close code %d", code)
+		}
+		io.Copy(io.Discard, s.get("/cameras/door/stream.mjpg?as=signed+out").Body)
+		s.viewers(0)
+	})
+}
+
 func TestCameraRemoved(t *testing.T) {
 	both(t, Options{}, func(s *studio) {
 		s.publish(picture(0, 20_000))

@@ -50,6 +50,7 @@ func (s *Server) ServeView(w http.ResponseWriter, r *http.Request, who Access) {
 		c.conn.Close()
 		return
 	}
+	s.checkIn(c)
 	go c.serve()
 }
 

@@ -20,7 +20,11 @@ import (
 type access struct {
 	auth.Principal
 	address string
+	auth    *auth.Authenticator
 }
+
+// Valid reports whether the token, session or share link still holds.
+func (a access) Valid() bool { return a.auth.Valid(a.Principal) }
 
 // Name tells people who controls a camera.
 func (a access) Name() string {
@@ -41,10 +45,10 @@ func (a *API) who(c echo.Context) (access, error) {
 	now := a.inForce.Load()
 	address := now.proxies.ClientAddress(c.Request()).String()
 	if now.cfg.Lab {
-		return access{auth.Principal{Role: auth.RoleAdmin}, address}, nil
+		return access{auth.Principal{Role: auth.RoleAdmin}, address, a.Auth}, nil
 	}
 	p, err := a.Auth.Person(c.Request())
-	return access{p, address}, err
+	return access{p, address, a.Auth}, err
 }
 
 // viewer lets those through who may see the camera of the address, or some.

@@ -130,8 +130,7 @@ func (a *API) revoke() {
 		a.Revoked()
 	}
 	a.Egress.Revoke(func(who egress.Access) bool {
-		p, ok := who.(access)
-		return ok && !a.Auth.Valid(p.Principal)
+		return !who.Valid()
 	})
 }
 

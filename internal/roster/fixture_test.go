@@ -62,6 +62,7 @@ func (anybody) CanView(string) bool { return true }
 func (anybody) CanControl() bool    { return true }
 func (anybody) Name() string        { return "a test" }
 func (anybody) Role() string        { return "admin" }
+func (anybody) Valid() bool         { return true }
 
 func start(t *testing.T, cfg *config.Config) *fixture {
 	t.Helper()
