@@ -94,7 +94,11 @@ func TestRevokedBeforeComingIn(t *testing.T) {
 		if code := closeCode(s.dial("/ws/view?as=signed+out", wire.ViewProtocol)); code != wire.CloseSignedOut {
 			s.Errorf("view: close code %d", code)
 		}
-		io.Copy(io.Discard, s.get("/cameras/door/stream.mjpg?as=signed+out").Body)
+		if answer, err := s.http.Client().Get(s.http.URL + "/cameras/door/stream.mjpg?as=signed+out"); err == nil {
+			io.Copy(io.Discard, answer.Body) // it ends
+			answer.Body.Close()
+		}
+		s.http.Client().CloseIdleConnections()
 		s.viewers(0)
 	})
 }
