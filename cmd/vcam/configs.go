@@ -9,7 +9,7 @@ import (
 	"os"
 	"strings"
 
-	"camrelay/internal/vcam"
+	"camrelay/internal/pusher"
 	"camrelay/internal/wire"
 )
 
@@ -17,7 +17,7 @@ import (
 const maxCameras = 255
 
 // configs makes one configuration for each camera and checks them all.
-func (o options) configs(logger *slog.Logger) ([]vcam.Config, error) {
+func (o options) configs(logger *slog.Logger) ([]pusher.Config, error) {
 	if o.cameras < 0 || o.cameras > maxCameras {
 		return nil, fmt.Errorf("--cameras %d: 1 to %d can run in one process", o.cameras, maxCameras)
 	}
@@ -30,14 +30,14 @@ func (o options) configs(logger *slog.Logger) ([]vcam.Config, error) {
 	if err != nil {
 		return nil, err
 	}
-	var replay *vcam.Replay
+	var replay *pusher.Replay
 	if o.replay != "" {
-		if replay, err = vcam.NewReplay(o.replay); err != nil {
+		if replay, err = pusher.NewReplay(o.replay); err != nil {
 			return nil, err
 		}
 		base.Settings = wire.Settings{"fps": o.fps}
 	}
-	var configs []vcam.Config
+	var configs []pusher.Config
 	for i, id := range o.ids() {
 		cfg := base
 		cfg.ID, cfg.Number, cfg.Key = id, uint8(i+1), keys.of(id)
@@ -54,13 +54,13 @@ func (o options) configs(logger *slog.Logger) ([]vcam.Config, error) {
 }
 
 // base is what all cameras have in common.
-func (o options) base() (cfg vcam.Config, err error) {
-	cfg = vcam.Config{Relay: o.relay, Fragment: o.fragment, ESPIDF: o.espIDF}
+func (o options) base() (cfg pusher.Config, err error) {
+	cfg = pusher.Config{Relay: o.relay, Fragment: o.fragment, ESPIDF: o.espIDF}
 	if o.fragment < 0 || o.fragment > 1<<20 {
 		return cfg, fmt.Errorf("--fragment %d: 1 to %d bytes, or 0 for whole messages", o.fragment, 1<<20)
 	}
 	if o.fragment == 0 {
-		cfg.Fragment = vcam.Whole
+		cfg.Fragment = pusher.Whole
 	}
 	if o.fps < 1 || o.fps > 60 {
 		return cfg, fmt.Errorf("--fps %d: 1 to 60", o.fps)
@@ -68,7 +68,7 @@ func (o options) base() (cfg vcam.Config, err error) {
 	if cfg.Settings, err = o.settings(); err != nil {
 		return cfg, err
 	}
-	if cfg.Faults, err = vcam.ParseFaults(o.faults); err != nil {
+	if cfg.Faults, err = pusher.ParseFaults(o.faults); err != nil {
 		return cfg, err
 	}
 	cfg.TLS, err = o.tls()

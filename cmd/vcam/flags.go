@@ -7,7 +7,7 @@ import (
 	"io"
 	"log/slog"
 
-	"camrelay/internal/vcam"
+	"camrelay/internal/pusher"
 )
 
 const usage = `Usage: vcam --relay URL --id CAMERA --key KEY [flags]
@@ -46,7 +46,7 @@ type options struct {
 	espIDF, verbose                                   bool
 }
 
-func parse(args []string, stderr io.Writer) ([]vcam.Config, *slog.Logger, error) {
+func parse(args []string, stderr io.Writer) ([]pusher.Config, *slog.Logger, error) {
 	var o options
 	fs := flag.NewFlagSet("vcam", flag.ContinueOnError)
 	fs.SetOutput(io.Discard)
@@ -61,7 +61,7 @@ func parse(args []string, stderr io.Writer) ([]vcam.Config, *slog.Logger, error)
 	fs.IntVar(&o.cameras, "cameras", 0, "")
 	fs.IntVar(&o.fps, "fps", 15, "")
 	fs.IntVar(&o.quality, "quality", 12, "")
-	fs.IntVar(&o.fragment, "fragment", vcam.DefaultFragment, "")
+	fs.IntVar(&o.fragment, "fragment", pusher.DefaultFragment, "")
 	fs.BoolVar(&o.espIDF, "esp-idf", false, "")
 	fs.BoolVar(&o.verbose, "verbose", false, "")
 	if err := fs.Parse(args); err != nil {

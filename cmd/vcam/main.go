@@ -14,7 +14,7 @@ import (
 	"syscall"
 	"time"
 
-	"camrelay/internal/vcam"
+	"camrelay/internal/pusher"
 )
 
 func main() {
@@ -49,7 +49,7 @@ func run(args []string, stderr io.Writer) int {
 // runAll runs cameras until ctx ends, and reports whether none ended before.
 // They start one after another within a second, so that they do not paint in
 // step.
-func runAll(ctx context.Context, cameras []vcam.Config, logger *slog.Logger) bool {
+func runAll(ctx context.Context, cameras []pusher.Config, logger *slog.Logger) bool {
 	var wg sync.WaitGroup
 	failed := make(chan error, len(cameras))
 	for i, cfg := range cameras {
@@ -59,7 +59,7 @@ func runAll(ctx context.Context, cameras []vcam.Config, logger *slog.Logger) boo
 				return
 			case <-time.After(time.Second * time.Duration(i) / time.Duration(len(cameras))):
 			}
-			if err := vcam.Run(ctx, cfg); err != nil {
+			if err := pusher.Run(ctx, cfg); err != nil {
 				logger.Error("camera ended", "camera", cfg.ID, "reason", err)
 				failed <- err
 			}

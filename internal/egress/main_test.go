@@ -18,9 +18,9 @@ import (
 	"github.com/gorilla/websocket"
 	"go.uber.org/goleak"
 
+	"camrelay/internal/pusher/rawws"
 	"camrelay/internal/stream"
 	"camrelay/internal/testkit"
-	"camrelay/internal/vcam/rawws"
 	"camrelay/internal/wire"
 )
 

@@ -13,8 +13,8 @@ import (
 
 	"github.com/gorilla/websocket"
 
+	"camrelay/internal/pusher/rawws"
 	"camrelay/internal/testkit"
-	"camrelay/internal/vcam/rawws"
 	"camrelay/internal/wire"
 )
 

@@ -13,7 +13,7 @@ import (
 
 	"github.com/gorilla/websocket"
 
-	"camrelay/internal/vcam/rawws"
+	"camrelay/internal/pusher/rawws"
 )
 
 // bytesConn is a connection that gives bytes in pieces.

@@ -8,8 +8,8 @@ import (
 
 	"camrelay/internal/auth"
 	"camrelay/internal/config"
+	"camrelay/internal/pusher/rawws"
 	"camrelay/internal/testkit"
-	"camrelay/internal/vcam/rawws"
 	"camrelay/internal/wire"
 )
 

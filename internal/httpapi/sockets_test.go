@@ -12,8 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"camrelay/internal/pusher/rawws"
 	"camrelay/internal/testkit"
-	"camrelay/internal/vcam/rawws"
 	"camrelay/internal/wire"
 )
 

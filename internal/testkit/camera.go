@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"camrelay/internal/vcam/rawws"
+	"camrelay/internal/pusher/rawws"
 )
 
 // Camera is a camera that may be rude: its test decides about every frame of

@@ -16,8 +16,8 @@ import (
 	"github.com/gorilla/websocket"
 	"golang.org/x/sys/unix"
 
+	"camrelay/internal/pusher/rawws"
 	"camrelay/internal/scene"
-	"camrelay/internal/vcam/rawws"
 )
 
 // recorder is a test that notes whether it was failed.

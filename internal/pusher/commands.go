@@ -1,4 +1,4 @@
-package vcam
+package pusher
 
 import (
 	"context"
@@ -9,7 +9,7 @@ import (
 
 	"github.com/gorilla/websocket"
 
-	"camrelay/internal/vcam/rawws"
+	"camrelay/internal/pusher/rawws"
 	"camrelay/internal/wire"
 )
 

@@ -1,11 +1,11 @@
-package vcam
+package pusher
 
 import (
 	"context"
 	"fmt"
 	"time"
 
-	"camrelay/internal/vcam/rawws"
+	"camrelay/internal/pusher/rawws"
 )
 
 // stream sends frames as they become due. A frame that becomes due while the

@@ -1,4 +1,4 @@
-package vcam
+package pusher
 
 import (
 	"bytes"
@@ -15,9 +15,9 @@ import (
 	"github.com/gorilla/websocket"
 
 	"camrelay/internal/jpeg"
+	"camrelay/internal/pusher/rawws"
 	"camrelay/internal/scene"
 	"camrelay/internal/testkit"
-	"camrelay/internal/vcam/rawws"
 	"camrelay/internal/wire"
 )
 

@@ -1,4 +1,4 @@
-package vcam
+package pusher
 
 import (
 	"context"
@@ -12,7 +12,7 @@ import (
 	"github.com/gorilla/websocket"
 	"golang.org/x/sync/errgroup"
 
-	"camrelay/internal/vcam/rawws"
+	"camrelay/internal/pusher/rawws"
 	"camrelay/internal/wire"
 )
 

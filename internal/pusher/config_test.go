@@ -1,4 +1,4 @@
-package vcam
+package pusher
 
 import (
 	"strings"

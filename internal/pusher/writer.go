@@ -1,4 +1,4 @@
-package vcam
+package pusher
 
 import (
 	"context"
@@ -10,7 +10,7 @@ import (
 
 	"golang.org/x/time/rate"
 
-	"camrelay/internal/vcam/rawws"
+	"camrelay/internal/pusher/rawws"
 )
 
 // writer writes a camera's messages in fragments. Control frames go between

@@ -1,7 +1,7 @@
-// Package vcam is a virtual camera: it pushes a painted scene, or JPEG files,
-// to a relay as a real camera does (docs/protocol.md section 1), and can be
-// told to do so badly.
-package vcam
+// Package pusher is a camera of another make: it pushes a painted scene, or JPEG
+// files, as esp_websocket_client and small programs do (docs/protocol.md section
+// 1), and can be told to do so badly.
+package pusher
 
 import (
 	"crypto/tls"
