@@ -12,6 +12,7 @@ import (
 
 	"camrelay/firmware/core/ed25519"
 	"camrelay/firmware/core/image"
+	"camrelay/internal/signing"
 )
 
 // imageBench is a directory in which image commands are run.
@@ -119,7 +120,7 @@ func TestImageWithKeysOfEitherKind(t *testing.T) {
 			b.openssl("pkeyutl", "-verify", "-pubin", "-inkey", "release.pub.pem", "-rawin", "-in", "message", "-sigfile", "signature")
 
 			// what a camera would say
-			ring, err := loadPublicKeys([]string{b.path("release.pub.pem")})
+			ring, err := signing.LoadPublic([]string{b.path("release.pub.pem")})
 			if err != nil {
 				t.Fatal(err)
 			}

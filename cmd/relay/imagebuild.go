@@ -1,7 +1,6 @@
 package main
 
 import (
-	"crypto/ed25519"
 	"crypto/sha256"
 	"errors"
 	"flag"
@@ -14,6 +13,7 @@ import (
 
 	"camrelay/firmware/core/boot"
 	"camrelay/firmware/core/image"
+	"camrelay/internal/signing"
 )
 
 // imageBuild packs a payload into an image.
@@ -69,11 +69,11 @@ func imageBuild(args []string, stdout, stderr io.Writer) error {
 		return err
 	}
 	if *keyFile != "" {
-		private, err := loadPrivateKey(*keyFile, stderr)
+		private, err := signing.LoadPrivate(*keyFile, stderr)
 		if err != nil {
 			return err
 		}
-		signImage(&h, content, private)
+		signing.Sign(&h, content, private)
 	}
 	return finishImage(*out, content, stdout)
 }
@@ -105,7 +105,7 @@ func madeAt(now time.Time) (uint64, error) {
 }
 
 func nextKeys(h *image.Header, files []string) error {
-	ring, err := loadPublicKeys(files)
+	ring, err := signing.LoadPublic(files)
 	if err != nil {
 		return err
 	}
@@ -131,14 +131,10 @@ func pack(h *image.Header, payloadName string, slot uint64) ([]byte, error) {
 	if len(payload) == 0 {
 		return nil, fmt.Errorf("payload %s is empty", payloadName)
 	}
-	for len(payload)%4 != 0 {
-		payload = append(payload, 0xff)
-	}
-	if int64(len(payload)) > most {
+	content := signing.Pack(h, payload)
+	if int64(len(content)) > most+image.HeaderSize {
 		return nil, fmt.Errorf("payload %s does not fit a slot of %d bytes", payloadName, slot)
 	}
-	h.Length = uint32(image.HeaderSize + len(payload))
-	h.Sum = sha256.Sum256(payload)
 	if reasons := h.Check(); reasons != 0 {
 		var list []error
 		for r := range reasons.All {
@@ -146,9 +142,6 @@ func pack(h *image.Header, payloadName string, slot uint64) ([]byte, error) {
 		}
 		return nil, errors.Join(list...)
 	}
-	content := make([]byte, h.Length)
-	image.Encode(h, content)
-	copy(content[image.HeaderSize:], payload)
 	return content, nil
 }
 
@@ -194,20 +187,12 @@ func imageSign(args []string, stdout, stderr io.Writer) error {
 	if file.reasons != 0 {
 		return file.refuse(stderr)
 	}
-	private, err := loadPrivateKey(*keyFile, stderr)
+	private, err := signing.LoadPrivate(*keyFile, stderr)
 	if err != nil {
 		return err
 	}
-	signImage(&file.header, file.content, private)
+	signing.Sign(&file.header, file.content, private)
 	return finishImage(*out, file.content, stdout)
-}
-
-// signImage puts a signature into the header of an encoded image.
-func signImage(h *image.Header, content []byte, private ed25519.PrivateKey) {
-	h.Key = keyID(private.Public().(ed25519.PublicKey))
-	image.Encode(h, content)
-	signature := ed25519.Sign(private, image.Message(content))
-	image.SetSignature(content, (*[image.SignatureSize]byte)(signature))
 }
 
 // finishImage writes an image and says what it is.

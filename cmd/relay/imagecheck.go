@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"camrelay/firmware/core/image"
+	"camrelay/internal/signing"
 )
 
 // imageVerify says whether a camera would take an image.
@@ -36,7 +37,7 @@ func imageVerify(args []string, stdout, stderr io.Writer) error {
 
 // readChecked reads an image and checks it, signature included.
 func readChecked(name string, keys []string) (*imageFile, error) {
-	ring, err := loadPublicKeys(keys)
+	ring, err := signing.LoadPublic(keys)
 	if err != nil {
 		return nil, err
 	}
@@ -45,7 +46,7 @@ func readChecked(name string, keys []string) (*imageFile, error) {
 		return nil, err
 	}
 	var reason image.Reason
-	if errors.As(image.Verify(file.content, ring, stdVerifier{}), &reason) {
+	if errors.As(image.Verify(file.content, ring, signing.Verifier{}), &reason) {
 		file.reasons |= 1 << reason
 	}
 	return file, nil
