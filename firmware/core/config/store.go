@@ -24,6 +24,8 @@ const (
 	ErrCamera
 	ErrKey
 	ErrNumber
+	ErrTopic
+	ErrScheme
 )
 
 func (e Error) Error() string {
@@ -47,7 +49,11 @@ func (e Error) Error() string {
 	case ErrKey:
 		return "config: a key has 8 to 128 printable characters without spaces"
 	case ErrNumber:
-		return "config: a number has 4 bytes"
+		return "config: a number has 4 bytes, and a port is 1 to 65535, or 65536 for none"
+	case ErrTopic:
+		return "config: an MQTT topic has 1 to 64 printable characters without + # $ and spaces, and no / at its ends"
+	case ErrScheme:
+		return "config: a key is shown as bearer, basic or hmac"
 	}
 	return "config: unknown error"
 }

@@ -8,13 +8,20 @@ type Tag uint8
 
 // Settings, which people make.
 const (
-	SSID     Tag = 1 // name of the wireless network
-	Password Tag = 2 // its password; none: an open network
-	Relay    Tag = 3 // address of the relay, like ws://192.168.1.10:8080
-	Camera   Tag = 4 // the camera's id
-	Key      Tag = 5 // the camera's key
-	MQTT     Tag = 6 // address of the broker, like mqtt://192.168.1.10:1883; none: no MQTT
+	SSID     Tag = 1  // name of the wireless network
+	Password Tag = 2  // its password; none: an open network
+	Relay    Tag = 3  // address of the relay, like ws://192.168.1.10:8080
+	Camera   Tag = 4  // the camera's id
+	Key      Tag = 5  // the camera's key
+	MQTT     Tag = 6  // address of the broker, like mqtt://192.168.1.10:1883; none: no MQTT
+	Topic    Tag = 7  // first part of MQTT topics; none: camrelay
+	Scheme   Tag = 8  // how the key is shown: bearer, basic or hmac; none: bearer
+	Port     Tag = 9  // number: port of the camera's own server; none: 80, 65536: no server
+	Picture  Tag = 10 // settings of the sensor, as package ov2640 keeps them
 )
+
+// NoServer as Port says that the camera has no server of its own.
+const NoServer = 65536
 
 // State, which the firmware keeps for itself.
 const (
@@ -139,6 +146,12 @@ func check(t Tag, p []byte) error {
 		return unless(len(p) <= 32 && p[0] != '-' && each(p, idByte), ErrCamera)
 	case Key:
 		return unless(len(p) >= 8 && len(p) <= 128 && printable(p, '!'), ErrKey)
+	case Topic:
+		return unless(len(p) <= 64 && each(p, topicByte) && p[0] != '/' && p[len(p)-1] != '/', ErrTopic)
+	case Scheme:
+		return unless(string(p) == "bearer" || string(p) == "basic" || string(p) == "hmac", ErrScheme)
+	case Port:
+		return unless(len(p) == 4 && le.U32(p) >= 1 && le.U32(p) <= NoServer, ErrNumber)
 	case Floor:
 		return unless(len(p) == 4, ErrNumber)
 	}
@@ -186,3 +199,6 @@ func hex(b byte) bool {
 }
 
 func idByte(b byte) bool { return b >= '0' && b <= '9' || b >= 'a' && b <= 'z' || b == '-' }
+
+// topicByte leaves out what means something in MQTT, but for the separator.
+func topicByte(b byte) bool { return b > ' ' && b <= '~' && b != '+' && b != '#' && b != '$' }
