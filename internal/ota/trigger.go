@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"camrelay/internal/ota/catalog"
 )
 
 // MaxTrigger is how long a trigger may be, in bytes.
@@ -29,39 +31,11 @@ const (
 	Resume  Action = "resume"
 )
 
-// Want says which image: all that is set must agree. The zero value is the
-// newest for the camera.
-type Want struct {
-	Version string `json:"version,omitempty"`
-	Build   uint32 `json:"build,omitempty"`
-	SHA256  string `json:"sha256,omitempty"`
-}
-
-// Latest reports whether nothing in particular is wanted.
-func (w Want) Latest() bool { return w == Want{} }
-
-func (w Want) String() string {
-	var parts []string
-	if w.Version != "" {
-		parts = append(parts, w.Version)
-	}
-	if w.Build != 0 {
-		parts = append(parts, fmt.Sprintf("build %d", w.Build))
-	}
-	if w.SHA256 != "" {
-		parts = append(parts, w.SHA256)
-	}
-	if len(parts) == 0 {
-		return "latest"
-	}
-	return strings.Join(parts, ", ")
-}
-
 // Trigger is a user's request.
 type Trigger struct {
 	ID     string // the user's own name for it, for recognising it when it comes twice; may be empty
 	Action Action
-	Want   Want
+	Want   catalog.Criteria // zero: the newest for the camera
 
 	NotBefore time.Time // zero: now
 	Deadline  time.Time // zero: the coordinator's default
@@ -126,7 +100,7 @@ func ParseTrigger(payload []byte) (Trigger, error) {
 	if !version.MatchString(text) {
 		return Trigger{}, fmt.Errorf("%.40q is no trigger: send latest, a version like 1.5.0, dry-run, cancel, status, retry, or a JSON object", text)
 	}
-	return Trigger{Action: Install, Want: Want{Version: text}}, nil
+	return Trigger{Action: Install, Want: catalog.Criteria{Version: text}}, nil
 }
 
 // parseObject is strict: a mistyped key must not start a real update.
@@ -148,7 +122,7 @@ func parseObject(payload []byte) (Trigger, error) {
 
 func (in *triggerJSON) check() (Trigger, error) {
 	t := Trigger{
-		ID: in.ID, Action: Action(strings.ToLower(string(in.Action))), Want: Want{Version: in.Version, SHA256: in.SHA256},
+		ID: in.ID, Action: Action(strings.ToLower(string(in.Action))), Want: catalog.Criteria{Version: in.Version, SHA256: in.SHA256},
 		Force: in.Force, Replace: in.Replace, Reason: in.Reason, By: in.By,
 	}
 	if in.NotBefore != nil {

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"camrelay/internal/ota/catalog"
 )
 
 func TestParseTrigger(t *testing.T) {
@@ -14,17 +16,17 @@ func TestParseTrigger(t *testing.T) {
 		" LATEST\r\n":                            {Action: Install},
 		"INSTALL":                                {Action: Install},
 		"update":                                 {Action: Install},
-		"1.5.0\n":                                {Action: Install, Want: Want{Version: "1.5.0"}},
-		"42":                                     {Action: Install, Want: Want{Version: "42"}},
+		"1.5.0\n":                                {Action: Install, Want: catalog.Criteria{Version: "1.5.0"}},
+		"42":                                     {Action: Install, Want: catalog.Criteria{Version: "42"}},
 		"cancel":                                 {Action: Cancel},
 		"status":                                 {Action: Status},
 		"dry-run":                                {Action: DryRun},
 		"{}":                                     {Action: Install},
 		`{"dry_run":true}`:                       {Action: DryRun},
-		`{"action":"DRY-RUN","build":1050}`:      {Action: DryRun, Want: Want{Build: 1050}},
+		`{"action":"DRY-RUN","build":1050}`:      {Action: DryRun, Want: catalog.Criteria{Build: 1050}},
 		`{"version":"latest","action":"latest"}`: {Action: Install},
 		`{"id":"2026-08-26-a","action":"install","version":"1.5.0","build":1050,"deadline":"2026-08-26T05:00:00Z","force":true,"replace":true,"reason":"fix","by":"anna"}`: {
-			ID: "2026-08-26-a", Action: Install, Want: Want{Version: "1.5.0", Build: 1050}, Deadline: at, Force: true, Replace: true, Reason: "fix", By: "anna"},
+			ID: "2026-08-26-a", Action: Install, Want: catalog.Criteria{Version: "1.5.0", Build: 1050}, Deadline: at, Force: true, Replace: true, Reason: "fix", By: "anna"},
 	} {
 		if got, err := ParseTrigger([]byte(text)); err != nil || got != want {
 			t.Errorf("%q: %+v, %v", text, got, err)

@@ -23,6 +23,16 @@ type Hello struct {
 	Board    string   `json:"board,omitempty"`
 	Sensor   string   `json:"sensor,omitempty"`
 	Settings Settings `json:"settings,omitempty"`
+
+	// Of a camera that can be updated.
+	Chip  string `json:"chip,omitempty"`
+	Slot  string `json:"slot,omitempty"`  // A or B
+	Boot  string `json:"boot,omitempty"`  // random, made at each start
+	State string `json:"state,omitempty"` // confirmed, trial or update
+	Reset string `json:"reset,omitempty"` // why it started
+	Job   string `json:"job,omitempty"`   // the last it accepted
+	Other uint32 `json:"other,omitempty"` // build in the other slot
+	Floor uint32 `json:"floor,omitempty"` // lowest build it takes
 }
 
 // Stats is a camera's telemetry. A nil field was not reported.
@@ -49,9 +59,10 @@ type Ack struct {
 // CameraText is a text from a camera: exactly one of the pointers is set, none
 // for a kind this version does not know.
 type CameraText struct {
-	Hello *Hello
-	Stats *Stats
-	Ack   *Ack
+	Hello  *Hello
+	Stats  *Stats
+	Ack    *Ack
+	Update *UpdateAck
 }
 
 // ParseCameraText reads a text from a camera. Unknown kinds and keys are
@@ -73,6 +84,9 @@ func ParseCameraText(b []byte) (CameraText, error) {
 	case KindAck:
 		text.Ack = new(Ack)
 		into = text.Ack
+	case KindOTA:
+		text.Update = new(UpdateAck)
+		into = text.Update
 	default:
 		return text, nil
 	}
