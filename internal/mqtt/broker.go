@@ -35,7 +35,7 @@ type BrokerOptions struct {
 	Listen string
 	// Topics is the root of all topics, like "camrelay".
 	Topics Topics
-	// Lab lets clients in without a password, as admins.
+	// Lab lets clients in without a password, as admins, and cameras with any.
 	Lab bool
 	// Auth knows who may log in.
 	Auth Authenticator

@@ -31,7 +31,8 @@ func TestBrokerLogin(t *testing.T) {
 		{"nobody", strict, asNobody, true},
 		{"wrong key", strict, login{"door", yardKey}, true},
 		{"nobody in the lab", lab, asNobody, false},
-		{"wrong key in the lab", lab, login{"door", yardKey}, true},
+		{"any key in the lab", lab, login{"door", yardKey}, false},
+		{"wrong password in the lab", lab, login{"Anna B", yardKey}, true},
 	} {
 		for _, version := range []string{"mqttv311", "mqttv5"} {
 			t.Run(test.name+"/"+version, func(t *testing.T) {
