@@ -31,6 +31,7 @@ type Options struct {
 	PostIdle       time.Duration    // a POST whose body pauses for so long ends with 408; default 30 s
 	Logger         *slog.Logger     // default slog.Default()
 	Now            func() time.Time // stamps frames; default time.Now
+	Updates        Updates          // default nobody
 }
 
 func (o *Options) setDefaults() {
@@ -46,6 +47,9 @@ func (o *Options) setDefaults() {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
+	if o.Updates == nil {
+		o.Updates = noUpdates{}
+	}
 }
 
 // Server takes the connections of cameras that push or post.
@@ -55,6 +59,8 @@ type Server struct {
 
 	mu      sync.Mutex
 	posters map[*stream.Hub]*poster
+
+	orders orders
 }
 
 // NewServer returns a server whose frames come from pool.

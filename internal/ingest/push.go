@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 
@@ -61,7 +62,12 @@ func (s *Server) ServePush(w http.ResponseWriter, r *http.Request, hub *stream.H
 	}
 	quiet.conn.keepAlive()
 	log := opt.Logger.With("camera", hub.ID(), "remote", r.RemoteAddr)
-	newPushConn(ws, quiet.conn, s.pool, opt, log).serve(hub)
+	c := newPushConn(ws, quiet.conn, s.pool, opt, log)
+	if c.commands {
+		s.orders.add(hub.ID(), c)
+		defer s.orders.remove(hub.ID(), c)
+	}
+	c.serve(hub, r.Host)
 }
 
 // pushConn is the WebSocket of one camera. One goroutine reads, one writes.
@@ -69,7 +75,8 @@ type pushConn struct {
 	ws       *websocket.Conn
 	conn     *quietConn
 	opt      Options
-	commands bool // the camera takes commands
+	id       string // of the camera, while it has the hub
+	commands bool   // the camera takes commands
 	out      *outbox
 	log      *slog.Logger
 	done     chan struct{} // closed when reading has ended
@@ -78,6 +85,7 @@ type pushConn struct {
 	intake
 	texts     *rate.Limiter
 	inMessage bool
+	streams   bool // a frame has come
 
 	mu      sync.Mutex
 	why     string // the connection ends, for people; the first reason counts
@@ -97,7 +105,7 @@ func newPushConn(ws *websocket.Conn, conn *quietConn, pool *stream.Pool, opt Opt
 }
 
 // serve runs the connection.
-func (c *pushConn) serve(hub *stream.Hub) {
+func (c *pushConn) serve(hub *stream.Hub, host string) {
 	c.ws.SetPingHandler(c.onPing)
 	c.ws.SetPongHandler(func(string) error { c.heard(); return nil })
 	c.ws.SetCloseHandler(func(code int, _ string) error {
@@ -108,6 +116,8 @@ func (c *pushConn) serve(hub *stream.Hub) {
 	writer.Go(c.write)
 	if c.feed = hub.Attach(c, true); c.feed != nil {
 		c.log.Info("camera connected", "commands", c.commands)
+		c.id = hub.ID()
+		c.opt.Updates.StreamOpened(c.id, withPort(host))
 	}
 	err := c.read()
 	close(c.done)
@@ -125,7 +135,16 @@ func (c *pushConn) serve(hub *stream.Hub) {
 		c.feed.Fault(stream.FaultFraming)
 	}
 	c.feed.Close(reason)
+	c.opt.Updates.StreamClosed(c.id)
 	c.log.Info("camera disconnected", "reason", reason, "error", err)
+}
+
+// withPort is a Host header with the port that it may leave out.
+func withPort(host string) string {
+	if _, _, err := net.SplitHostPort(host); err != nil && host != "" {
+		return net.JoinHostPort(strings.Trim(host, "[]"), "80")
+	}
+	return host
 }
 
 // heard gives the camera time for its next sign of life.
@@ -196,7 +215,10 @@ func (c *pushConn) frame(r io.Reader) error {
 		d.Discard()
 		return nil
 	}
-	c.publish(&d, info, time.Time{}, now)
+	if c.publish(&d, info, time.Time{}, now) && !c.streams {
+		c.streams = true
+		c.opt.Updates.Streams(c.id)
+	}
 	return nil
 }
 
@@ -233,10 +255,13 @@ func (c *pushConn) text(r io.Reader) error {
 		c.log.Debug("text not understood", "error", err)
 	case text.Hello != nil:
 		c.feed.Hello(*text.Hello)
+		c.opt.Updates.Hello(c.id, *text.Hello)
 	case text.Stats != nil:
 		c.feed.Stats(*text.Stats)
 	case text.Ack != nil:
 		c.acknowledge(*text.Ack)
+	case text.Update != nil:
+		c.opt.Updates.Ack(c.id, *text.Update)
 	}
 	return nil
 }

@@ -133,7 +133,7 @@ func (d *desk) confirmed(build uint32) {
 func (d *desk) hello(h wire.Hello) {
 	restarted := !d.known || h.Boot != d.info.Boot
 	before := d.info
-	d.info, d.known, d.online = h, true, true
+	d.info, d.known = h, true
 	j := d.job
 	switch {
 	case j == nil:

@@ -49,15 +49,15 @@ type Publisher interface {
 	Result(camera string, document []byte) // each one arrives
 }
 
-// Options of a Coordinator. Images, Cameras, Publisher, Journal and Host are
-// needed; zero values of the others mean the defaults.
+// Options of a Coordinator. Images, Cameras, Publisher, Journal and Secret
+// are needed; zero values of the others mean the defaults.
 type Options struct {
 	Images    Images
 	Cameras   Cameras
 	Publisher Publisher
 	Journal   *journal.Journal
-	Host      func() string // host:port that cameras reach the relay at
-	Secret    []byte        // tokens are derived from it
+	Host      string // host:port that cameras reach the relay at; empty: what each calls it
+	Secret    []byte // tokens are derived from it
 
 	Relay      string // its name
 	Parallel   int    // jobs at a time; default 4
@@ -194,17 +194,28 @@ func (c *Coordinator) Hello(camera string, h wire.Hello) {
 	d.do(func() { d.hello(h) })
 }
 
-// Online says whether a camera can be reached, by whatever way.
-func (c *Coordinator) Online(camera string, on bool) {
+// Presence says whether a camera is connected to the MQTT broker.
+func (c *Coordinator) Presence(camera string, on bool) {
 	d := c.desk(camera)
-	d.do(func() { d.online = on })
+	d.do(func() { d.mqtt = on })
 }
 
-// StreamClosed says that a camera's stream connection has ended.
+// StreamOpened and StreamClosed say that a stream connection of a camera begins
+// and ends. For a moment there may be two.
+// host is what the camera calls the relay, with its port.
+func (c *Coordinator) StreamOpened(camera, host string) {
+	d := c.desk(camera)
+	d.do(func() { d.connections++; d.host = host })
+}
+
+// StreamClosed says that a connection has ended: see StreamOpened.
 func (c *Coordinator) StreamClosed(camera string) {
-	if d := c.known(camera); d != nil {
-		d.do(d.streamClosed)
-	}
+	d := c.desk(camera)
+	d.do(func() {
+		if d.connections--; d.connections == 0 {
+			d.streamClosed()
+		}
+	})
 }
 
 // Streams says that a camera has delivered the first picture of a connection.

@@ -52,7 +52,7 @@ func TestRefusals(t *testing.T) {
 		"dry run, older":  {`{"version":"1.3.0","dry_run":true}`, nil, Downgrade},
 		"on trial":        {"latest", func(f *fixture) { f.robot.confirmed = false; f.robot.hello() }, OnTrial},
 		"floor": {"1.3.0", func(f *fixture) {
-			f.c.Hello("door", wire.Hello{Build: 1042, Board: "vcam", Chip: "host", Boot: "1", Floor: 1040})
+			f.c.Hello("door", wire.Hello{Firmware: "1.4.2", Build: 1042, Board: "vcam", Chip: "host", Boot: "1", Floor: 1040})
 		}, BelowFloor},
 		"other firmware": {"latest", func(f *fixture) { f.c.Hello("door", wire.Hello{Firmware: "esp-cam"}) }, NotUpdatable},
 		"busy":           {`{"build":1042}`, func(f *fixture) { f.trigger("latest"); f.pass(3 * time.Second) }, BusyJob},

@@ -27,22 +27,23 @@ type desk struct {
 	todo    []func()
 	working bool
 
-	job     *Job
-	last    []*Job // finished, the newest last
-	info    wire.Hello
-	known   bool // info holds
-	online  bool
-	gone    bool        // the camera was removed
-	broken  error       // the journal could not be written
-	unpin   func()      // lets go of the image
-	placed  bool        // counts among the running jobs
-	heard   time.Time   // when the last byte was served
-	grace   time.Time   // after a restart: no limit ends before
-	back    *wire.Hello // what the old image said when it came back
-	rev     uint64
-	said    time.Time // when the state was last published
-	shown   string    // to viewers
-	percent int       // that was last published
+	job         *Job
+	last        []*Job // finished, the newest last
+	info        wire.Hello
+	known       bool        // info holds
+	connections int         // of its stream
+	mqtt        bool        // it is connected to the broker
+	gone        bool        // the camera was removed
+	broken      error       // the journal could not be written
+	unpin       func()      // lets go of the image
+	placed      bool        // counts among the running jobs
+	heard       time.Time   // when the last byte was served
+	grace       time.Time   // after a restart: no limit ends before
+	back        *wire.Hello // what the old image said when it came back
+	rev         uint64
+	said        time.Time // when the state was last published
+	shown       string    // to viewers
+	percent     int       // that was last published
 }
 
 func newDesk(c *Coordinator, camera string) *desk { return &desk{c: c, camera: camera} }

@@ -219,6 +219,9 @@ func (r *robot) hello() {
 	}
 	versions := map[uint32]string{1042: "1.4.2", 1050: "1.5.0", 1030: "1.3.0"}
 	h := wire.Hello{Firmware: versions[r.build], Build: r.build, Board: "vcam", Chip: "host", Boot: r.boot(), State: state, Reset: r.reset, Job: r.last, Other: r.other}
+	if !r.streaming {
+		r.f.c.StreamOpened("door")
+	}
 	r.f.c.Hello("door", h) // with the connection: it is not lost without it
 	r.streaming = true
 	r.f.c.Streams("door")
@@ -226,6 +229,7 @@ func (r *robot) hello() {
 
 func (r *robot) reconnect() {
 	if r.streaming {
+		r.streaming = false
 		r.hello()
 	}
 }

@@ -81,7 +81,7 @@ func (d *desk) queued() {
 	switch {
 	case now.Before(j.NotBefore):
 		waits, code = "for "+j.NotBefore.UTC().Format(time.RFC3339), Expired
-	case !d.online:
+	case d.connections == 0 && !d.mqtt:
 		waits, code = "for the camera to come online", CameraOffline
 	case !j.Force && !opt.Window.Open(now):
 		waits, code = "for its window", OutOfWindow
