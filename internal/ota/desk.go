@@ -31,6 +31,7 @@ type desk struct {
 	last        []*Job // finished, the newest last
 	info        wire.Hello
 	known       bool        // info holds
+	host        string      // what the camera calls the relay
 	connections int         // of its stream
 	mqtt        bool        // it is connected to the broker
 	gone        bool        // the camera was removed

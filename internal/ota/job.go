@@ -43,6 +43,8 @@ type Job struct {
 	From    Firmware `json:"from"`
 	To      Firmware `json:"to"`
 
+	Host string `json:"host,omitempty"` // what the camera calls the relay
+
 	State     State     `json:"state"`
 	Step      string    `json:"step,omitempty"`  // within the state
 	Waits     string    `json:"waits,omitempty"` // why it is queued, for people

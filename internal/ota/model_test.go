@@ -34,8 +34,6 @@ type fixture struct {
 	delayed      []func()
 }
 
-func hostOf() string { return "relay:8080" }
-
 func text32(s string) image.Text { t, _ := image.NewText(s); return t }
 
 func newImage(version string, build uint32) catalog.Image {
@@ -49,7 +47,7 @@ func newFixture(t testing.TB) *fixture {
 	f := &fixture{t: t, dir: t.TempDir(), now: time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC), drop: -1, double: -1}
 	f.images = []catalog.Image{newImage("1.5.0", 1050), newImage("1.4.2", 1042), newImage("1.3.0", 1030)}
 	f.robot = robot{f: f, build: 1042, boots: 1, up: true, confirmed: true}
-	f.opt = Options{Images: f, Cameras: f, Publisher: f, Host: hostOf, Secret: []byte("secret"), Relay: "lab", Now: func() time.Time { return f.now }}
+	f.opt = Options{Images: f, Cameras: f, Publisher: f, Secret: []byte("secret"), Relay: "lab", Now: func() time.Time { return f.now }}
 	f.start()
 	f.robot.hello()
 	return f
@@ -220,7 +218,7 @@ func (r *robot) hello() {
 	versions := map[uint32]string{1042: "1.4.2", 1050: "1.5.0", 1030: "1.3.0"}
 	h := wire.Hello{Firmware: versions[r.build], Build: r.build, Board: "vcam", Chip: "host", Boot: r.boot(), State: state, Reset: r.reset, Job: r.last, Other: r.other}
 	if !r.streaming {
-		r.f.c.StreamOpened("door")
+		r.f.c.StreamOpened("door", "relay:8080")
 	}
 	r.f.c.Hello("door", h) // with the connection: it is not lost without it
 	r.streaming = true

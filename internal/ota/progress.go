@@ -1,6 +1,7 @@
 package ota
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
@@ -112,6 +113,7 @@ func (d *desk) precheck() {
 	j := d.job
 	j.From = Firmware{Version: d.info.Firmware, Build: d.info.Build}
 	j.Boot, j.Seq = d.info.Boot, 0
+	j.Host = cmp.Or(d.c.opt.Host, d.host)
 	d.enter(Prechecking, "", nil)
 	images := d.c.opt.Images
 	unpin, err := images.Pin(j.To.SHA256)
@@ -189,7 +191,7 @@ func (d *desk) startOrder() wire.Update {
 	}
 	return wire.Update{
 		Cmd: wire.UpdateStart, Job: j.order(), Image: "/ota/images/" + j.To.SHA256 + ".img", Size: uint32(j.To.Size),
-		Host: opt.Host(), Token: d.c.token(j.order()), Mode: mode, MinHeap: opt.MinHeap, MinLargest: opt.MinLargest,
+		Host: j.Host, Token: d.c.token(j.order()), Mode: mode, MinHeap: opt.MinHeap, MinLargest: opt.MinLargest,
 		Budget: uint32(opt.Budget / time.Second),
 	}
 }
