@@ -40,6 +40,7 @@ type Config struct {
 	Limits         Limits   `yaml:"limits"`
 	Rest           Rest     `yaml:"rest"`
 	Pull           Pull     `yaml:"pull"`
+	OTA            OTA      `yaml:"ota"`
 	Metrics        Metrics  `yaml:"metrics"`
 	// Cameras are those declared in the file; people can add more at run time.
 	Cameras []Camera `yaml:"cameras"`
@@ -179,6 +180,42 @@ type Pull struct {
 	// 1h. Default 1s and 60s.
 	BackoffMin time.Duration `yaml:"backoff_min"`
 	BackoffMax time.Duration `yaml:"backoff_max"`
+}
+
+// OTA is how cameras get new firmware.
+type OTA struct {
+	// Keys are PEM files of the public keys that images must be signed with;
+	// none: the relay takes no images.
+	Keys []string `yaml:"keys" reload:"restart"`
+	// Host is the relay's host:port in orders to cameras; empty: what each
+	// camera calls it.
+	Host string `yaml:"host" reload:"restart"`
+	// Parallel is how many cameras are updated at a time, 1 to 100. Default 4.
+	Parallel int `yaml:"parallel" reload:"restart"`
+	// PerDay is how many failed updates a camera may have in a day, 1 to 100,
+	// and Between the pause after one, 0 to 24h. Default 6 and 5m.
+	PerDay  int           `yaml:"per_day" reload:"restart"`
+	Between time.Duration `yaml:"between" reload:"restart"`
+	// Rate is what all downloads together may take, a second; 0: no limit.
+	// Default 2MiB.
+	Rate Size `yaml:"rate" reload:"restart"`
+	// Images and Bytes bound the catalog: 1 to 10000, 4MiB to 64GiB. Default 64
+	// and 256MiB.
+	Images int  `yaml:"images" reload:"restart"`
+	Bytes  Size `yaml:"bytes" reload:"restart"`
+	// Window is when cameras may be updated without force.
+	Window Window `yaml:"window"`
+}
+
+// Window is a part of the day.
+type Window struct {
+	// From and To are times like 01:00; both empty: always.
+	From string `yaml:"from" reload:"restart"`
+	To   string `yaml:"to" reload:"restart"`
+	// Zone is the time zone's name. Default UTC.
+	Zone string `yaml:"zone" reload:"restart"`
+	// SpareViewers waits until nobody watches. Default false.
+	SpareViewers bool `yaml:"spare_viewers" reload:"restart"`
 }
 
 // Metrics is who may read /metrics without a token.

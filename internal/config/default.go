@@ -45,6 +45,7 @@ func Default() *Config {
 			BackoffMin:     time.Second,
 			BackoffMax:     time.Minute,
 		},
+		OTA:     OTA{Parallel: 4, PerDay: 6, Between: 5 * time.Minute, Rate: 2 * MiB, Images: 64, Bytes: 256 * MiB, Window: Window{Zone: "UTC"}},
 		Metrics: Metrics{Allow: Networks{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}},
 	}
 }

@@ -16,6 +16,7 @@ func sample(t *testing.T, key string) string {
 		"mqtt.listen": "", "mqtt.url": "mqtt://m", "mqtt.username": "u", "mqtt.password": "p", "mqtt.ca": "ca", "mqtt.cert": "c",
 		"mqtt.key": "k", "mqtt.topic": "t", "limits.max_frame": "2MiB", "limits.max_fps": "30", "limits.sockets": "500",
 		"limits.sockets_per_address": "10", "limits.viewers_per_camera": "9", "limits.cameras": "8", "limits.request_body": "2KiB",
+		"ota.parallel": "3", "ota.per_day": "9", "ota.rate": "1MiB", "ota.images": "7", "ota.bytes": "8MiB", "ota.window.spare_viewers": "true",
 		"metrics.allow": "", "cameras": "[{id: a, url: http://c}]",
 	}
 	if s, ok := samples[key]; ok {

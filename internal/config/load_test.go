@@ -132,7 +132,7 @@ func TestParseErrors(t *testing.T) {
 		{"not a scalar", "listen: [a]", `relay.yaml:1: listen: must be a single value`},
 		{"not a list", "cameras: door", `relay.yaml:1: cameras: must be a list, each item in a line that begins with "- "`},
 		{"list of lists", "cameras: [[a]]", `relay.yaml:1: cameras[0]: must be a section of keys: id, name, kind, key_sha256, key, url, username, password, control_url, still, settings`},
-		{"root list", "- a", `relay.yaml:1: must be a section of keys: listen, data, lab, name, public_url, origins, trusted_proxies, log, tls, mqtt, limits, rest, pull, metrics, cameras`},
+		{"root list", "- a", `relay.yaml:1: must be a section of keys: listen, data, lab, name, public_url, origins, trusted_proxies, log, tls, mqtt, limits, rest, pull, ota, metrics, cameras`},
 		{"complex key", "? [a]\n: b", `relay.yaml:1: a key must be a plain word`},
 		{"tag", "listen: !!binary aGk=", `relay.yaml:1: listen: tag "!!binary" is not known; remove it`},
 		{"duration", "rest: {linger: 30}", `relay.yaml:1: rest.linger: "30" is not a duration; write a number with a unit, like 500ms, 10s or 1h30m`},

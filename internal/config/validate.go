@@ -4,11 +4,13 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"net"
 	"slices"
 	"strings"
 	"time"
 
 	"camrelay/internal/auth"
+	"camrelay/internal/ota"
 	"camrelay/internal/wire"
 )
 
@@ -52,6 +54,7 @@ func (c *Config) validate(p *problems) {
 	c.Limits.validate(p)
 	c.Rest.validate(p)
 	c.Pull.validate(p)
+	c.OTA.validate(p)
 	c.validateCameras(p)
 }
 
@@ -110,6 +113,28 @@ func (r Rest) validate(p *problems) {
 	between(p, "rest.linger", r.Linger, 0, 24*time.Hour)
 	p.check("rest.still", checkStill(r.Still))
 	between(p, "rest.stale_after", r.StaleAfter, time.Second, time.Hour)
+}
+
+func (o OTA) validate(p *problems) {
+	for i, name := range o.Keys {
+		if name == "" {
+			p.check(fmt.Sprintf("ota.keys[%d]", i), errors.New("must not be empty; name a PEM file, like release.pub.pem"))
+		}
+	}
+	if o.Host != "" {
+		if host, port, err := net.SplitHostPort(o.Host); err != nil || host == "" || port == "" {
+			p.check("ota.host", problem(o.Host, "is not host:port, like 192.168.1.10:8080"))
+		}
+	}
+	between(p, "ota.parallel", o.Parallel, 1, 100)
+	between(p, "ota.per_day", o.PerDay, 1, 100)
+	between(p, "ota.between", o.Between, 0, 24*time.Hour)
+	between(p, "ota.rate", o.Rate, 0, 1024*MiB)
+	between(p, "ota.images", o.Images, 1, 10_000)
+	between(p, "ota.bytes", o.Bytes, 4*MiB, 64*1024*MiB)
+	if _, err := ota.ParseWindow(o.Window.From, o.Window.To, o.Window.Zone); err != nil {
+		p.check("ota.window", err)
+	}
 }
 
 func (pull Pull) validate(p *problems) {
