@@ -45,6 +45,7 @@ type relay struct {
 	server     *http.Server
 	redirect   *http.Server // on port 80, for ACME; else nil
 	bus        *bus
+	updates    *updates
 
 	stop   context.CancelFunc // ends what runs in the background
 	tasks  sync.WaitGroup     // that
@@ -78,12 +79,18 @@ func start(ctx context.Context, cfg *config.Config, logger *slog.Logger) (_ *rel
 		return nil, err
 	}
 	r.registry = stream.NewRegistry(stream.Options{Linger: cfg.Rest.Linger, Still: cfg.Rest.Still, StaleAfter: cfg.Rest.StaleAfter})
-	r.ingest = ingest.NewServer(r.registry.Pool(), ingestOptions(cfg, logger))
+	r.ingest = ingest.NewServer(r.registry.Pool(), r.ingestOptions(cfg))
 	r.egress = egress.NewServer(r.registry, egressOptions(cfg, logger))
 	r.tasks.Go(func() { r.egress.Run(ctx) })
 	r.tasks.Go(func() { r.registry.Run(ctx) })
 	r.roster = roster.New(ctx, r.registry, r.store, cfg, logger)
+	if r.updates, err = openUpdates(r); err != nil {
+		return nil, err
+	}
 	if r.bus, err = startBus(r); err != nil {
+		return nil, err
+	}
+	if err := r.startUpdates(ctx); err != nil {
 		return nil, err
 	}
 	if err := r.store.RetainShares(r.roster.IDs()); err != nil {
@@ -96,12 +103,16 @@ func start(ctx context.Context, cfg *config.Config, logger *slog.Logger) (_ *rel
 	return r, nil
 }
 
-func ingestOptions(cfg *config.Config, logger *slog.Logger) ingest.Options {
-	return ingest.Options{
+func (r *relay) ingestOptions(cfg *config.Config) ingest.Options {
+	opt := ingest.Options{
 		MaxFrame: int(cfg.Limits.MaxFrame), MaxFPS: cfg.Limits.MaxFPS,
 		PingInterval: cfg.Limits.PingInterval, PongTimeout: cfg.Limits.PongTimeout, PostIdle: cfg.Limits.PongTimeout,
-		Logger: logger,
+		Logger: r.log,
 	}
+	if r.updates != nil && r.updates.coordinator != nil {
+		opt.Updates = r.updates.coordinator
+	}
+	return opt
 }
 
 func egressOptions(cfg *config.Config, logger *slog.Logger) egress.Options {
@@ -147,7 +158,8 @@ func (r *relay) serveAPI(ctx context.Context) (err error) {
 	r.registerMetrics(metrics)
 	r.api, err = httpapi.New(httpapi.Parts{
 		Registry: r.registry, Roster: r.roster, Ingest: r.ingest, Egress: r.egress, Store: r.store,
-		Auth:  auth.NewAuthenticator(r.store, r.store.Secret(), proxies, time.Now),
+		Auth: auth.NewAuthenticator(r.store, r.store.Secret(), proxies, time.Now),
+		OTA:  r.updates.coordinator, Catalog: r.updates.catalog, ImageServer: r.updates.images,
 		Pages: web.Files(), Metrics: metrics, Version: versionText(), Logger: r.log,
 		Revoked: r.bus.recheck,
 	}, r.cfg)
@@ -210,7 +222,7 @@ func (r *relay) apply(cfg *config.Config) error {
 	if err := r.api.Apply(cfg); err != nil {
 		return err
 	}
-	r.ingest.SetOptions(ingestOptions(cfg, r.log))
+	r.ingest.SetOptions(r.ingestOptions(cfg))
 	r.egress.SetOptions(egressOptions(cfg, r.log))
 	r.listener.SetPerAddress(cfg.Limits.SocketsPerAddress)
 	r.roster.Apply(cfg)
@@ -253,6 +265,9 @@ func (r *relay) shutdown() {
 		if err := r.bus.close(); err != nil {
 			r.log.Error("mqtt not closed", "err", err)
 		}
+	}
+	if err := r.updates.close(); err != nil {
+		r.log.Error("journal of updates not closed", "err", err)
 	}
 	if r.store != nil {
 		if err := r.store.Close(); err != nil {

@@ -1,25 +1,153 @@
 package main
 
 import (
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"camrelay/internal/pusher"
+	"camrelay/internal/signing"
+	"camrelay/internal/vcam"
 	"camrelay/internal/wire"
 )
 
 // maxCameras is what one process may run.
 const maxCameras = 255
 
-// configs makes one configuration for each camera and checks them all.
-func (o options) configs(logger *slog.Logger) ([]pusher.Config, error) {
+// camera is one that is to run.
+type camera struct {
+	id  string
+	run func(ctx context.Context) error
+}
+
+// all makes every camera and checks it.
+func (o options) all(logger *slog.Logger) ([]camera, error) {
+	var cameras []camera
+	if o.other() {
+		configs, err := o.pushers(logger)
+		for _, c := range configs {
+			cameras = append(cameras, camera{c.ID, func(ctx context.Context) error { return pusher.Run(ctx, c) }})
+		}
+		return cameras, err
+	}
+	configs, err := o.firmwares(logger)
+	for _, c := range configs {
+		cameras = append(cameras, camera{c.ID, func(ctx context.Context) error { return vcam.Run(ctx, c) }})
+	}
+	return cameras, err
+}
+
+// firmwares are the configurations of cameras that run the firmware.
+func (o options) firmwares(logger *slog.Logger) ([]vcam.Config, error) {
+	if err := o.check(); err != nil {
+		return nil, err
+	}
+	keys, err := o.keys()
+	if err != nil {
+		return nil, err
+	}
+	base := vcam.Config{Relay: o.relay, MQTT: o.mqtt, Topic: o.topic, Scheme: o.scheme, Logger: logger}
+	if base.Settings, err = o.picture(); err != nil {
+		return nil, err
+	}
+	if base.Ring, err = signing.LoadPublic(o.ring); err != nil {
+		return nil, err
+	}
+	if base.Factory, err = o.factory(); err != nil {
+		return nil, err
+	}
+	replay, err := o.files()
+	if err != nil {
+		return nil, err
+	}
+	if o.flash != "" {
+		if err := os.MkdirAll(o.flash, 0o700); err != nil {
+			return nil, fmt.Errorf("--flash: %w", err)
+		}
+	}
+	var configs []vcam.Config
+	for i, id := range o.ids() {
+		cfg := base
+		cfg.ID, cfg.Number, cfg.Key = id, uint8(i+1), keys.of(id)
+		if o.port != 0 {
+			cfg.Port = o.port + i
+		}
+		if o.flash != "" {
+			cfg.Flash = filepath.Join(o.flash, id+".flash")
+		}
+		cfg.Replay = fork(replay)
+		if err := cfg.Check(); err != nil {
+			return nil, err
+		}
+		configs = append(configs, cfg)
+	}
+	return configs, nil
+}
+
+// factory is the firmware of a new camera.
+func (o options) factory() ([]byte, error) {
+	if o.build == 0 || o.build > math.MaxUint32 {
+		return nil, fmt.Errorf("--build %d: builds are numbered from 1", o.build)
+	}
+	content, _, err := vcam.NewImage(o.firmware, uint32(o.build), vcam.Good, vcam.UsualSize)
+	if err != nil {
+		return nil, fmt.Errorf("--firmware: %w", err)
+	}
+	return content, nil
+}
+
+// picture are the settings that were given: those that were not stay as they are
+// in the flash.
+func (o options) picture() (wire.Settings, error) {
+	settings, err := o.settings()
+	if err != nil || !o.given["size"] && !o.given["fps"] && !o.given["quality"] {
+		return nil, err
+	}
+	return settings, nil
+}
+
+// files are those of --replay, nil without.
+func (o options) files() (*pusher.Replay, error) {
+	if o.replay == "" {
+		return nil, nil
+	}
+	return pusher.NewReplay(o.replay)
+}
+
+// fork is the same files, for a camera of its own.
+func fork(r *pusher.Replay) *pusher.Replay {
+	if r == nil {
+		return nil
+	}
+	own := *r
+	return &own
+}
+
+// check checks what all kinds of cameras have.
+func (o options) check() error {
 	if o.cameras < 0 || o.cameras > maxCameras {
-		return nil, fmt.Errorf("--cameras %d: 1 to %d can run in one process", o.cameras, maxCameras)
+		return fmt.Errorf("--cameras %d: 1 to %d can run in one process", o.cameras, maxCameras)
+	}
+	if o.fps < 1 || o.fps > 60 {
+		return fmt.Errorf("--fps %d: 1 to 60", o.fps)
+	}
+	if o.port < 0 || o.port+max(o.cameras, 1) > 65536 {
+		return fmt.Errorf("--port %d: 1 to 65535, for every camera one", o.port)
+	}
+	return nil
+}
+
+// pushers are the configurations of cameras of other makes.
+func (o options) pushers(logger *slog.Logger) ([]pusher.Config, error) {
+	if err := o.check(); err != nil {
+		return nil, err
 	}
 	base, err := o.base()
 	if err != nil {
@@ -30,11 +158,11 @@ func (o options) configs(logger *slog.Logger) ([]pusher.Config, error) {
 	if err != nil {
 		return nil, err
 	}
-	var replay *pusher.Replay
-	if o.replay != "" {
-		if replay, err = pusher.NewReplay(o.replay); err != nil {
-			return nil, err
-		}
+	replay, err := o.files()
+	if err != nil {
+		return nil, err
+	}
+	if replay != nil {
 		base.Settings = wire.Settings{"fps": o.fps}
 	}
 	var configs []pusher.Config
@@ -42,8 +170,7 @@ func (o options) configs(logger *slog.Logger) ([]pusher.Config, error) {
 		cfg := base
 		cfg.ID, cfg.Number, cfg.Key = id, uint8(i+1), keys.of(id)
 		if replay != nil {
-			own := *replay // the files are shared, not where each camera is
-			cfg.Source = &own
+			cfg.Source = fork(replay)
 		}
 		if err := cfg.Check(); err != nil {
 			return nil, err
@@ -61,9 +188,6 @@ func (o options) base() (cfg pusher.Config, err error) {
 	}
 	if o.fragment == 0 {
 		cfg.Fragment = pusher.Whole
-	}
-	if o.fps < 1 || o.fps > 60 {
-		return cfg, fmt.Errorf("--fps %d: 1 to 60", o.fps)
 	}
 	if cfg.Settings, err = o.settings(); err != nil {
 		return cfg, err

@@ -13,8 +13,6 @@ import (
 	"sync"
 	"syscall"
 	"time"
-
-	"camrelay/internal/pusher"
 )
 
 func main() {
@@ -29,6 +27,9 @@ const (
 )
 
 func run(args []string, stderr io.Writer) int {
+	if len(args) > 0 && args[0] == "firmware" {
+		return makeFirmware(args[1:], stderr)
+	}
 	cameras, logger, err := parse(args, stderr)
 	if errors.Is(err, flag.ErrHelp) {
 		return exitOK
@@ -49,18 +50,18 @@ func run(args []string, stderr io.Writer) int {
 // runAll runs cameras until ctx ends, and reports whether none ended before.
 // They start one after another within a second, so that they do not paint in
 // step.
-func runAll(ctx context.Context, cameras []pusher.Config, logger *slog.Logger) bool {
+func runAll(ctx context.Context, cameras []camera, logger *slog.Logger) bool {
 	var wg sync.WaitGroup
 	failed := make(chan error, len(cameras))
-	for i, cfg := range cameras {
+	for i, c := range cameras {
 		wg.Go(func() {
 			select {
 			case <-ctx.Done():
 				return
 			case <-time.After(time.Second * time.Duration(i) / time.Duration(len(cameras))):
 			}
-			if err := pusher.Run(ctx, cfg); err != nil {
-				logger.Error("camera ended", "camera", cfg.ID, "reason", err)
+			if err := c.run(ctx); err != nil {
+				logger.Error("camera ended", "camera", c.id, "reason", err)
 				failed <- err
 			}
 		})

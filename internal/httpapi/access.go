@@ -11,6 +11,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"camrelay/firmware/core/image"
 	"camrelay/internal/auth"
 	"camrelay/internal/config"
 	"camrelay/internal/stream"
@@ -175,9 +176,18 @@ func (a *API) bound(c echo.Context) {
 		control.SetWriteDeadline(time.Time{}) // an earlier request of the connection had one
 		return
 	}
+	if c.Path() == imagesPath && r.Method == http.MethodPost {
+		control.SetReadDeadline(time.Now().Add(uploadTimeout))
+		control.SetWriteDeadline(time.Now().Add(uploadTimeout + answerTimeout))
+		r.Body = http.MaxBytesReader(c.Response().Writer, r.Body, image.MaxLength+1)
+		return
+	}
 	control.SetWriteDeadline(time.Now().Add(answerTimeout))
 	r.Body = http.MaxBytesReader(c.Response().Writer, r.Body, int64(limits.RequestBody))
 }
+
+// uploadTimeout bounds the upload of an image, of at most 4 MiB.
+const uploadTimeout = 2 * time.Minute
 
 // answerTimeout bounds the work on a request that is no stream and the sending
 // of its answer: a snapshot to a phone, at worst.

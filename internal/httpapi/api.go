@@ -20,6 +20,9 @@ import (
 	"camrelay/internal/config"
 	"camrelay/internal/egress"
 	"camrelay/internal/ingest"
+	"camrelay/internal/ota"
+	"camrelay/internal/ota/catalog"
+	"camrelay/internal/ota/imageserver"
 	"camrelay/internal/roster"
 	"camrelay/internal/store"
 	"camrelay/internal/stream"
@@ -33,10 +36,14 @@ type Parts struct {
 	Egress   *egress.Server
 	Store    *store.Store
 	Auth     *auth.Authenticator
-	Pages    fs.FS
-	Metrics  *prometheus.Registry
-	Version  string
-	Logger   *slog.Logger
+	OTA      *ota.Coordinator
+	Catalog  *catalog.Catalog
+	// ImageServer gives the catalog's images to cameras.
+	ImageServer *imageserver.Server
+	Pages       fs.FS
+	Metrics     *prometheus.Registry
+	Version     string
+	Logger      *slog.Logger
 	// Revoked is called when tokens, keys or share links have changed.
 	Revoked func()
 }
@@ -100,6 +107,9 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.echo.ServeHT
 
 func (a *API) config() *config.Config { return a.inForce.Load().cfg }
 
+// imagesPath takes images, which are longer than other bodies.
+const imagesPath = "/api/v1/ota/images"
+
 // pushPath is the one address whose requests last for hours.
 const pushPath = "/push/:camera"
 
@@ -132,6 +142,19 @@ func (a *API) routes() {
 	a.get("/api/v1/tokens", a.admin(a.listTokens))
 	e.POST("/api/v1/tokens", a.admin(a.createToken))
 	e.DELETE("/api/v1/tokens/:id", a.admin(a.deleteToken))
+
+	a.get("/api/v1/ota/cameras", a.viewer(a.listUpdates))
+	a.get("/api/v1/ota/cameras/:camera", a.viewer(a.getUpdates))
+	e.POST("/api/v1/ota/cameras/:camera", a.admin(a.trigger))
+	e.DELETE("/api/v1/ota/cameras/:camera", a.admin(a.cancelUpdate))
+	a.get(imagesPath, a.admin(a.listImages))
+	e.POST(imagesPath, a.admin(a.addImage))
+	a.get("/api/v1/ota/images/:sha", a.admin(a.getImage))
+	e.DELETE("/api/v1/ota/images/:sha", a.admin(a.deleteImage))
+	a.get("/ota/images/:file", a.image)
+	a.get("/ota/probe", a.probe)
+	e.POST("/ota/cameras/:camera/report", a.report)
+	a.get("/ota/cameras/:camera/job", a.order)
 
 	a.get("/api/openapi.yaml", a.openAPI)
 	a.get("/healthz", a.healthz)

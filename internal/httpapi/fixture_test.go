@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -21,6 +22,12 @@ import (
 	"camrelay/internal/config"
 	"camrelay/internal/egress"
 	"camrelay/internal/ingest"
+	"camrelay/internal/ota"
+	"camrelay/internal/ota/bridge"
+	"camrelay/internal/ota/catalog"
+	"camrelay/internal/ota/imageserver"
+	"camrelay/internal/ota/imagetest"
+	"camrelay/internal/ota/journal"
 	"camrelay/internal/roster"
 	"camrelay/internal/store"
 	"camrelay/internal/stream"
@@ -49,6 +56,27 @@ type relay struct {
 	log    *testkit.Output
 	client *http.Client
 	spec   *spec
+
+	signer imagetest.Signer
+	orders chan string // to cameras
+}
+
+// Send implements ota.Cameras.
+func (r *relay) Send(camera string, order []byte) { r.orders <- camera + " " + string(order) }
+
+// CloseStream implements ota.Cameras.
+func (r *relay) CloseStream(string) {}
+
+// Show implements ota.Cameras.
+func (r *relay) Show(string, string) {}
+
+// Viewers implements ota.Cameras.
+func (r *relay) Viewers(string) int { return 0 }
+
+// Exists implements ota.Cameras.
+func (r *relay) Exists(camera string) bool {
+	_, ok := r.Roster.Get(camera)
+	return ok
 }
 
 // newRelay starts a relay; change may change its configuration.
@@ -61,7 +89,7 @@ func newRelay(t testing.TB, change func(*config.Config)) *relay {
 	if change != nil {
 		change(cfg)
 	}
-	r := &relay{t: t, clock: new(clock), log: new(testkit.Output), spec: loadSpec(t)}
+	r := &relay{t: t, clock: new(clock), log: new(testkit.Output), spec: loadSpec(t), signer: imagetest.NewSigner(1), orders: make(chan string, 100)}
 	logger := slog.New(slog.NewTextHandler(r.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	st, admin, err := store.Open(cfg.Data)
 	if err != nil {
@@ -75,8 +103,25 @@ func newRelay(t testing.TB, change func(*config.Config)) *relay {
 	tasks.Go(func() { out.Run(ctx) })
 	tasks.Go(func() { reg.Run(ctx) })
 	cameras := roster.New(ctx, reg, st, cfg, logger)
+	images, err := catalog.Open(filepath.Join(cfg.Data, "images"), r.signer.Ring(), catalog.Options{Logger: logger})
+	if err != nil {
+		t.Fatal(err)
+	}
+	journals, err := journal.Open(filepath.Join(cfg.Data, "updates"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	updates, err := ota.New(ota.Options{
+		Images: images, Cameras: r, Publisher: bridge.Silent{}, Journal: journals, Secret: st.Secret(), Relay: cfg.Name, Logger: logger,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	in := ingest.NewServer(reg.Pool(), ingest.Options{Logger: logger, Updates: updates})
+	imageServer := imageserver.New(images, imageserver.Options{Logger: logger})
 	r.API, err = New(Parts{
-		Registry: reg, Roster: cameras, Ingest: ingest.NewServer(reg.Pool(), ingest.Options{Logger: logger}), Egress: out, Store: st,
+		Registry: reg, Roster: cameras, Ingest: in, Egress: out, Store: st,
+		OTA: updates, Catalog: images, ImageServer: imageServer,
 		Auth:  auth.NewAuthenticator(st, st.Secret(), auth.Proxies(cfg.TrustedProxies), r.clock.now),
 		Pages: web.Files(), Metrics: prometheus.NewRegistry(), Version: "1.2.3", Logger: logger,
 	}, cfg)
@@ -101,6 +146,8 @@ func newRelay(t testing.TB, change func(*config.Config)) *relay {
 		tasks.Wait()
 		cameras.Wait()
 		st.Close()
+		imageServer.Close()
+		journals.Close()
 		if strings.Contains(r.log.String(), "panic") {
 			t.Errorf("something panicked:\n%s", r.log)
 		}

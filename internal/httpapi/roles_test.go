@@ -21,6 +21,10 @@ const (
 	allViewers      // of all cameras: no share links
 	admins
 	itself // the camera in the address, by its key
+
+	devices    // all cameras, and admins
+	itsReports // the camera in the address; another one, or a person, is known but may not
+	itsImage   // the camera whose order it is, and admins: here no camera has one
 )
 
 // decisions is who may use which route. A route that is not here fails the
@@ -51,6 +55,19 @@ func decisions() map[string]whom {
 		"GET /api/v1/tokens":                     admins,
 		"POST /api/v1/tokens":                    admins,
 		"DELETE /api/v1/tokens/:id":              admins,
+
+		"GET /api/v1/ota/cameras":            viewers,
+		"GET /api/v1/ota/cameras/:camera":    itsViewers,
+		"POST /api/v1/ota/cameras/:camera":   admins,
+		"DELETE /api/v1/ota/cameras/:camera": admins,
+		"GET /api/v1/ota/images":             admins,
+		"POST /api/v1/ota/images":            admins,
+		"GET /api/v1/ota/images/:sha":        admins,
+		"DELETE /api/v1/ota/images/:sha":     admins,
+		"GET /ota/images/:file":              itsImage,
+		"GET /ota/probe":                     devices,
+		"POST /ota/cameras/:camera/report":   itsReports,
+		"GET /ota/cameras/:camera/job":       itsReports,
 
 		"GET /api/openapi.yaml": everybody,
 		"GET /healthz":          everybody,
@@ -115,14 +132,26 @@ func callers(r *relay, key, otherKey string) []caller {
 	}
 	nobody := judge(unknown)
 	aViewer := judge(forbidden, viewers, itsViewers, allViewers)
-	anAdmin := judge(forbidden, viewers, itsViewers, allViewers, admins)
+	anAdmin := judge(forbidden, viewers, itsViewers, allViewers, admins, devices, itsImage)
 	onlyDoor := judge(forbidden, viewers, itsViewers)
 	onlyYard := judge(forbidden, viewers)
 	theCamera := func(w whom) outcome {
-		if w == itself || w == everybody {
+		switch w {
+		case itself, everybody, devices, itsReports:
 			return served
+		case itsImage:
+			return forbidden
 		}
 		return unknown
+	}
+	anotherCamera := func(w whom) outcome {
+		switch w {
+		case itsReports, itsImage:
+			return forbidden
+		case devices:
+			return served
+		}
+		return nobody(w)
 	}
 	door, yard := r.share("door", 8760), r.share("yard", 8760)
 	return []caller{
@@ -144,7 +173,7 @@ func callers(r *relay, key, otherKey string) []caller {
 		{"the camera by Basic", basic("door", key), theCamera},
 		{"the camera by query", query("key", key), theCamera},
 		{"the camera by another name", basic("yard", key), nobody},
-		{"another camera", header("Authorization", "Bearer "+otherKey), nobody},
+		{"another camera", header("Authorization", "Bearer "+otherKey), anotherCamera},
 	}
 }
 
@@ -191,7 +220,7 @@ func changes(name string) bool {
 
 // concrete fills in a route's parameters.
 func concrete(path string) string {
-	return strings.NewReplacer(":camera", "door", ":id", "no-such-token", "*", "icon.svg").Replace(path)
+	return strings.NewReplacer(":camera", "door", ":id", "no-such-token", ":sha", strings.Repeat("0", 64), ":file", strings.Repeat("0", 64)+".img", "*", "icon.svg").Replace(path)
 }
 
 func outcomeOf(status int) outcome {

@@ -88,7 +88,11 @@ func TestMetricNames(t *testing.T) {
 	r.upgrade(t, "/ws/view/door", "Authorization: Bearer "+r.admin)
 	r.want(http.StatusUnauthorized, get("/api/v1/tokens"))
 	testkit.Eventually(t, 5*time.Second, func() bool { return r.Registry.Get("door").Totals().Frames == 1 }, "a frame came")
-	text := string(r.want(http.StatusOK, get("/metrics")).body)
+	text := ""
+	testkit.Eventually(t, 5*time.Second, func() bool { // an upgrade is counted after its answer
+		text = string(r.want(http.StatusOK, get("/metrics")).body)
+		return strings.Contains(text, `camrelay_http_requests_total{code="101"} 1`)
+	}, "the viewer's upgrade is counted")
 	var got []string
 	for _, m := range regexp.MustCompile(`(?m)^(camrelay_[a-z_]+)(\{[^}]*\})? (\S+)$`).FindAllStringSubmatch(text, -1) {
 		labels := regexp.MustCompile(`([a-z]+)=`).FindAllString(m[2], -1)

@@ -74,3 +74,27 @@ func overlap(a, b string) bool {
 		}
 	}
 }
+
+// Presence says, retained, whether a camera itself is connected to the broker:
+// online or, as its last will, offline.
+func (t Topics) Presence(camera string) string { return t.Camera(camera) + "/presence" }
+
+// Trigger takes requests to update a camera.
+func (t Topics) Trigger(camera string) string { return string(t) + "/ota/" + camera }
+
+// UpdateState, UpdateEvent and UpdateResult say how an update goes: the state is
+// retained.
+func (t Topics) UpdateState(camera string) string  { return t.Trigger(camera) + "/state" }
+func (t Topics) UpdateEvent(camera string) string  { return t.Trigger(camera) + "/event" }
+func (t Topics) UpdateResult(camera string) string { return t.Trigger(camera) + "/result" }
+
+// Level is the part of a topic at place n below the root, counted from 0; empty
+// if there is none.
+func (t Topics) Level(topic string, n int) string {
+	rest, ok := t.under(topic)
+	levels := strings.Split(rest, "/")
+	if !ok || n >= len(levels) {
+		return ""
+	}
+	return levels[n]
+}

@@ -249,17 +249,36 @@ func (c *Coordinator) Answer(camera, job string) []byte {
 	return order
 }
 
-// Download is what a camera may load with a token; ok is false if the token is
-// not that of its job.
-func (c *Coordinator) Download(camera, token string) (job, sha string, ok bool) {
-	if d := c.known(camera); d != nil {
+// Grant is what a token of an order allows.
+type Grant struct {
+	Camera string
+	Order  string // as the camera calls the job
+	SHA256 string // of the image
+}
+
+// Grant is that of a token; ok is false if no running job has it. It looks at
+// every job, in a time that does not tell which is near.
+func (c *Coordinator) Grant(token string) (g Grant, ok bool) {
+	for _, d := range c.all() {
 		d.do(func() {
-			if j := d.job; j != nil && !j.Begun.IsZero() && hmac.Equal([]byte(token), []byte(c.token(j.order()))) {
-				job, sha, ok = j.order(), j.To.SHA256, true
+			if j := d.job; j != nil && j.Sends > 0 && hmac.Equal([]byte(token), []byte(c.token(j.order()))) {
+				g, ok = Grant{d.camera, j.order(), j.To.SHA256}, true
 			}
 		})
 	}
-	return job, sha, ok
+	return g, ok
+}
+
+// Granted is what a camera may load by its own key; ok is false if it has no job.
+func (c *Coordinator) Granted(camera string) (g Grant, ok bool) {
+	if d := c.known(camera); d != nil {
+		d.do(func() {
+			if j := d.job; j != nil && j.Sends > 0 {
+				g, ok = Grant{d.camera, j.order(), j.To.SHA256}, true
+			}
+		})
+	}
+	return g, ok
 }
 
 // Forget ends what there is of a camera that was removed.

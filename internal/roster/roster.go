@@ -278,6 +278,18 @@ func (r *Roster) Get(id string) (Spec, bool) {
 	return e.spec, true
 }
 
+// ByKey finds the camera that has a key.
+func (r *Roster) ByKey(key string) (id string, ok bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for name, e := range r.entries {
+		if auth.Matches(key, e.spec.KeyHash) {
+			id, ok = name, true
+		}
+	}
+	return id, ok
+}
+
 // IDs lists all cameras.
 func (r *Roster) IDs() []string {
 	r.mu.Lock()

@@ -25,8 +25,9 @@ const NoServer = 65536
 
 // State, which the firmware keeps for itself.
 const (
-	Floor Tag = 64 // number: lowest build that may be installed
-	Job   Tag = 65 // the last update's id
+	Floor   Tag = 64 // number: lowest build that may be installed
+	Job     Tag = 65 // the last update's id
+	Outcome Tag = 66 // how it ended, in words: see firmware/core/update
 )
 
 // MaxValues is how long a set of values may be when stored, in bytes. Each

@@ -57,8 +57,10 @@ type System interface {
 	Cause() Cause
 	// Slot is where the running image is.
 	Slot() boot.Slot
-	// Memory collects garbage and measures; it may take 50 ms.
+	// Memory collects garbage and measures; it may take 50 ms. Heap measures
+	// without, at once: what it says is free is so at least.
 	Memory() Memory
+	Heap() Memory
 	// Stayed says that the image has been up long enough not to count as a crash.
 	Stayed()
 	// Note is memory that keeps its content over a reset and loses it with the

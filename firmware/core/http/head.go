@@ -133,17 +133,24 @@ func (h *Headers) parse(lines []byte) error {
 		lines = rest
 	}
 	for _, name := range once {
-		seen := false
-		for key := range h.All {
-			if text.EqualFold(key, name) {
-				if seen {
-					return ErrDuplicate
-				}
-				seen = true
-			}
+		if h.count(name) > 1 {
+			return ErrDuplicate
 		}
 	}
 	return nil
+}
+
+// count is how often a header is there. It is no range over All, for which
+// TinyGo allocates.
+func (h *Headers) count(name string) (n int) {
+	for lines := h.lines; len(lines) > 0; {
+		var key []byte
+		key, _, lines = next(lines)
+		if text.EqualFold(key, name) {
+			n++
+		}
+	}
+	return n
 }
 
 // checkLine wants a token, a colon and a value of visible bytes; no folding, no

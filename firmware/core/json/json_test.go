@@ -48,6 +48,24 @@ func TestWriter(t *testing.T) {
 	}
 }
 
+func TestMilli(t *testing.T) {
+	for v, want := range map[int64]string{0: "0", 1000: "1", 2500: "2.5", 14_805: "14.805", 50: "0.05", 7: "0.007", -1250: "-1.25", -5: "-0.005"} {
+		w := Begin(make([]byte, 0, 40))
+		w.Array()
+		w.Milli(v)
+		w.Milli(v)
+		w.EndArray()
+		if p, _ := w.Bytes(); string(p) != "["+want+","+want+"]" || !json.Valid(p) {
+			t.Errorf("%d: %s", v, p)
+		}
+		r := Read([]byte(`{"a":` + want + `}`))
+		r.Next()
+		if got, ok := r.Milli(-1<<40, 1<<40); !ok || got != v {
+			t.Errorf("%s: %d, %v", want, got, ok)
+		}
+	}
+}
+
 func TestReader(t *testing.T) {
 	p := []byte(` { "t" : "ota", "skipped":{"a":[1,{"b":2}]}, "size":684032, "neg":-1.2505, "yes":true, "no":false, "null":null,
 		"esc":"a\"\u00fc\ud83d\ude00\ud800x\n", "in":{"x":1,"y":{"z":"w"},"rest":[[]]}, "empty":{}, "end":7} `)

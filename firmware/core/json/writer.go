@@ -98,9 +98,33 @@ func (w *Writer) char(r rune, first byte, size int) {
 // Int writes a value.
 func (w *Writer) Int(v int64) {
 	w.comma()
-	var digits [20]byte
-	for _, c := range text.AppendInt(digits[:0], v) {
-		w.byte(c)
+	u := uint64(v)
+	if v < 0 {
+		w.byte('-')
+		u = -u
+	}
+	for scale := text.Scale(u); scale > 0; scale /= 10 {
+		w.byte(byte('0' + u/scale%10))
+	}
+}
+
+// Milli writes a number that is given in thousandths: 2500 is 2.5.
+func (w *Writer) Milli(v int64) {
+	if v < 0 {
+		w.comma()
+		w.byte('-')
+		w.next = false
+		v = -v
+	}
+	w.Int(v / 1000)
+	rest := v % 1000
+	if rest == 0 {
+		return
+	}
+	w.byte('.')
+	for scale := int64(100); rest > 0; scale /= 10 {
+		w.byte(byte('0' + rest/scale))
+		rest %= scale
 	}
 }
 

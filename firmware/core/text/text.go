@@ -7,15 +7,19 @@ import "math/bits"
 
 // AppendUint appends v in decimal.
 func AppendUint(b []byte, v uint64) []byte {
-	var digits [20]byte
-	i := len(digits)
-	for {
-		i--
-		digits[i] = byte('0' + v%10)
-		if v /= 10; v == 0 {
-			return append(b, digits[i:]...)
-		}
+	for scale := Scale(v); scale > 0; scale /= 10 {
+		b = append(b, byte('0'+v/scale%10))
 	}
+	return b
+}
+
+// Scale is the power of ten that belongs to the first digit of v.
+func Scale(v uint64) uint64 {
+	scale := uint64(1)
+	for v/scale >= 10 {
+		scale *= 10
+	}
+	return scale
 }
 
 // AppendInt appends v in decimal.

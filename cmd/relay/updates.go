@@ -1,0 +1,163 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"time"
+
+	"camrelay/internal/mqtt"
+	"camrelay/internal/ota"
+	"camrelay/internal/ota/bridge"
+	"camrelay/internal/ota/catalog"
+	"camrelay/internal/ota/imageserver"
+	"camrelay/internal/ota/journal"
+	"camrelay/internal/signing"
+	"camrelay/internal/stream"
+)
+
+// updates are the relay's parts that give cameras new firmware.
+type updates struct {
+	catalog     *catalog.Catalog
+	images      *imageserver.Server
+	journal     *journal.Journal
+	coordinator *ota.Coordinator
+	bridge      *bridge.Bridge // nil without MQTT
+}
+
+// openUpdates makes the parts but for what needs MQTT and cameras.
+func openUpdates(r *relay) (*updates, error) {
+	o := r.cfg.OTA
+	ring, err := signing.LoadPublic(o.Keys)
+	if err != nil {
+		return nil, fmt.Errorf("ota.keys: %w", err)
+	}
+	u := new(updates)
+	if u.catalog, err = catalog.Open(filepath.Join(r.cfg.Data, "images"), ring, catalog.Options{
+		MaxImages: o.Images, MaxBytes: int64(o.Bytes), Logger: r.log,
+	}); err != nil {
+		return nil, err
+	}
+	rate := int64(o.Rate)
+	if rate == 0 {
+		rate = -1 // no limit
+	}
+	u.images = imageserver.New(u.catalog, imageserver.Options{TotalRate: rate, MaxDownloads: o.Parallel + 2, Logger: r.log})
+	u.journal, err = journal.Open(filepath.Join(r.cfg.Data, "updates"))
+	return u, err
+}
+
+// startUpdates makes the coordinator and goes on with its jobs.
+func (r *relay) startUpdates(ctx context.Context) (err error) {
+	u, o := r.updates, r.cfg.OTA
+	window, err := ota.ParseWindow(o.Window.From, o.Window.To, o.Window.Zone)
+	if err != nil {
+		return fmt.Errorf("ota.window: %w", err)
+	}
+	window.SpareViewers = o.Window.SpareViewers
+	publisher := ota.Publisher(bridge.Silent{})
+	if r.bus != nil {
+		u.bridge = bridge.New(r.bus.Bus, mqtt.Topics(r.cfg.MQTT.Topic), r.roster.IDs, r.log)
+		publisher = u.bridge
+	}
+	if u.coordinator, err = ota.New(ota.Options{
+		Images: u.catalog, Cameras: updatedCameras{r}, Publisher: publisher, Journal: u.journal, Secret: r.store.Secret(),
+		Host: o.Host, Relay: r.cfg.Name, Parallel: o.Parallel, PerDay: o.PerDay, Between: o.Between, Window: window, Logger: r.log,
+	}); err != nil {
+		return err
+	}
+	r.registry.Observe(forgetful{u.coordinator})
+	r.ingest.SetOptions(r.ingestOptions(r.cfg))
+	u.coordinator.Start()
+	if u.bridge != nil {
+		if err := u.bridge.Listen(u.coordinator); err != nil {
+			return err
+		}
+		r.tasks.Go(func() { u.flush(ctx) })
+	}
+	r.tasks.Go(func() { u.coordinator.Run(ctx) })
+	r.tasks.Go(func() {
+		if err := u.catalog.Check(ctx); err != nil && ctx.Err() == nil {
+			r.log.Error("not all images could be checked", "err", err)
+		}
+	})
+	return nil
+}
+
+// flush sends what waited for the broker.
+func (u *updates) flush(ctx context.Context) {
+	ticker := time.NewTicker(time.Second)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+			u.bridge.Flush()
+		}
+	}
+}
+
+func (u *updates) close() error {
+	if u == nil {
+		return nil
+	}
+	if u.images != nil {
+		u.images.Close()
+	}
+	if u.journal != nil {
+		return u.journal.Close()
+	}
+	return nil
+}
+
+// updatedCameras are the relay's cameras to the coordinator.
+type updatedCameras struct{ *relay }
+
+var _ ota.Cameras = updatedCameras{}
+
+// Send implements ota.Cameras: by both ways, since the camera knows an order
+// that comes twice.
+func (u updatedCameras) Send(camera string, order []byte) {
+	if u.updates.bridge != nil {
+		u.updates.bridge.Order(camera, order)
+	}
+	u.ingest.Order(camera, order)
+}
+
+// CloseStream implements ota.Cameras.
+func (u updatedCameras) CloseStream(camera string) {
+	if hub := u.registry.Get(camera); hub != nil {
+		hub.Detach(stream.Update)
+	}
+}
+
+// Show implements ota.Cameras.
+func (u updatedCameras) Show(camera, text string) {
+	if hub := u.registry.Get(camera); hub != nil {
+		hub.SetUpdating(text)
+	}
+}
+
+// Viewers implements ota.Cameras.
+func (u updatedCameras) Viewers(camera string) int {
+	if hub := u.registry.Get(camera); hub != nil {
+		return hub.Viewers()
+	}
+	return 0
+}
+
+// Exists implements ota.Cameras.
+func (u updatedCameras) Exists(camera string) bool {
+	_, ok := u.roster.Get(camera)
+	return ok
+}
+
+// forgetful tells the coordinator of cameras that were removed.
+type forgetful struct{ updates *ota.Coordinator }
+
+// Changed implements stream.Observer.
+func (forgetful) Changed(*stream.Hub) {}
+
+// Removed implements stream.Observer.
+func (f forgetful) Removed(h *stream.Hub) { f.updates.Forget(h.ID()) }

@@ -1,0 +1,51 @@
+package engine
+
+import (
+	"camrelay/firmware/core/update"
+)
+
+// link is the supervision of the network.
+type link struct {
+	up    bool
+	since int64 // of up, or of its loss
+}
+
+// stepLink restarts a camera whose network does not come back: what is wrong may
+// be below us. While an update writes, its own limit does that.
+func (e *Engine) stepLink() {
+	if up := e.board.Network.Up(); up != e.link.up {
+		e.link.up, e.link.since = up, e.now
+	}
+	if !e.stayed && e.now-e.started >= stayTime {
+		e.stayed = true
+		e.board.System.Stayed()
+	}
+	if !e.link.up && e.now-e.link.since >= linkPatience && !e.updater.Active() {
+		e.reboot()
+	}
+}
+
+// prove collects what a new image has to show.
+func (e *Engine) prove() {
+	if !e.trial.Active() {
+		return
+	}
+	if e.link.up {
+		e.proof |= update.Linked
+	}
+	if e.brokerReady() {
+		e.proof |= update.BrokerReady
+	}
+	if e.stream.open {
+		e.proof |= update.StreamOpen
+	}
+	if e.stream.open && e.streamer.Stats(e.now).Sent > e.stream.sentBefore {
+		e.proof |= update.FrameSent
+		if e.stream.ping == 0 {
+			e.stream.ping = e.client.Conn().Ping()
+		}
+	}
+	if p := e.stream.ping; p != 0 && e.client.Conn().Answered() >= p {
+		e.proof |= update.PingAnswered
+	}
+}
