@@ -15,6 +15,7 @@ const imageUsage = `relay image makes, signs and explains firmware images.
   relay image verify --key release.pub.pem IMAGE
                                              says whether a camera with that key would take it; exit status 0 if so
   relay image inspect IMAGE                  explains an image, and everything that is wrong with it
+  relay image upload --token TOKEN IMAGE     gives a signed image to a running relay
 
 Each takes --help. Keys are Ed25519 in PEM files, as of "openssl genpkey -algorithm ed25519".
 A signing key has no business on a relay: sign elsewhere.
@@ -23,7 +24,7 @@ A signing key has no business on a relay: sign elsewhere.
 // imageTool makes, signs and explains firmware images.
 func imageTool(args []string, stdout, stderr io.Writer) error {
 	tools := map[string]command{
-		"keygen": imageKeygen, "build": imageBuild, "sign": imageSign, "verify": imageVerify, "inspect": imageInspect,
+		"keygen": imageKeygen, "build": imageBuild, "sign": imageSign, "verify": imageVerify, "inspect": imageInspect, "upload": imageUpload,
 	}
 	if len(args) == 0 {
 		fmt.Fprint(stderr, imageUsage)

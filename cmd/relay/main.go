@@ -19,7 +19,8 @@ const usage = `relay gives the pictures of cameras to any number of viewers.
   relay check         says what is wrong with the configuration
   relay healthcheck   asks a running relay whether it is well; exit status 0 if so
   relay token         makes a new token, for example when the first one is lost
-  relay image         makes, signs and explains firmware images
+  relay image         makes, signs, explains and uploads firmware images
+  relay ota           updates cameras
   relay version       prints the version
 
 Each takes --help.
@@ -37,7 +38,7 @@ func main() {
 
 func run(args []string, stdout, stderr io.Writer) int {
 	commands := map[string]command{
-		"serve": serve, "check": check, "healthcheck": healthcheck, "token": token, "image": imageTool,
+		"serve": serve, "check": check, "healthcheck": healthcheck, "token": token, "image": imageTool, "ota": otaTool,
 		"version": printVersion,
 	}
 	name := "serve"
@@ -56,7 +57,12 @@ func run(args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintf(stderr, "relay: there is no command %q\n\n%s", name, usage)
 		return 2
 	}
-	switch err := cmd(args, stdout, stderr); {
+	err := cmd(args, stdout, stderr)
+	var exit *exitError
+	switch {
+	case errors.As(err, &exit):
+		fmt.Fprintf(stderr, "relay: %v\n", err)
+		return exit.status
 	case err == nil, errors.Is(err, flag.ErrHelp):
 		return 0
 	case errors.Is(err, errUsage):

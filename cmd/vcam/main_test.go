@@ -2,7 +2,7 @@ package main
 
 import (
 	"bytes"
-	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -17,6 +17,7 @@ import (
 
 	"camrelay/internal/jpeg"
 	"camrelay/internal/testkit"
+	"camrelay/internal/wire"
 )
 
 func TestFlagErrors(t *testing.T) {
@@ -38,16 +39,28 @@ func TestFlagErrors(t *testing.T) {
 		"--key k --quality 3":                   "4 to 63",
 		"--key k --fragment -1":                 "--fragment -1",
 		"--key k --cameras 1000":                "--cameras 1000",
-		"--key k --id A":                        "A",
+		"--key long-enough --id A":              "A",
 		"--key k --relay http//x":               "ws://",
 		"--key k --fault boom":                  "boom",
+		"--key short":                           "8 to 128",
+		"--key long-enough --mqtt http://x":     "mqtt://",
+		"--key long-enough --scheme digest":     "bearer",
+		"--key long-enough --port 70000":        "--port 70000",
+		"--key long-enough --build 0":           "--build 0",
+		"--key long-enough --firmware A/B":      "--firmware",
+		"--key long-enough --ring /nonexistent": "/nonexistent",
+		"--key long-enough --fps 9 --size 5K":   "5K",
+		"firmware":                              "--out",
+		"firmware --out x --behaviour odd":      "odd",
+		"firmware --out x --size 1":             "--size 1",
+		"firmware --out x y":                    "y",
 		"--key k --replay /nonexistent":         "/nonexistent",
 		"--key k --ca /nonexistent":             "/nonexistent",
 		"--key k --ca " + file("ca.pem", "x"):   "ca.pem",
 		"--key k --key-file /nonexistent":       "one of them",
 		"--key-file /nonexistent":               "/nonexistent",
 		"--key-file " + file("keys", "a b c\n"): "line 1",
-		"--cameras 2 --id door --key-file " + file("keys", "door-1 k"): "door-2",
+		"--cameras 2 --id door --key-file " + file("keys", "door-1 long-enough"): "door-2",
 	} {
 		var stderr bytes.Buffer
 		if code := run(strings.Fields(args), &stderr); code != exitUsage {
@@ -66,16 +79,28 @@ func TestFlagErrors(t *testing.T) {
 
 func TestConfigs(t *testing.T) {
 	keyFile := filepath.Join(t.TempDir(), "keys")
-	if err := os.WriteFile(keyFile, []byte("# keys\ndoor-2 two\nall\n\n"), 0o600); err != nil {
+	if err := os.WriteFile(keyFile, []byte("# keys\ndoor-2 door-two\nall-of-them\n\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	args := "--id door --cameras 3 --size svga --fps 9 --quality 20 --fragment 0 --key-file " + keyFile
-	cameras, _, err := parse(strings.Fields(args), io.Discard)
+	o := options{
+		relay: "ws://127.0.0.1:8080", id: "door", cameras: 3, size: "svga", fps: 9, quality: 20, keyFile: keyFile, firmware: "1.0.0", build: 1,
+		flash: t.TempDir(), port: 9000, given: map[string]bool{"size": true},
+	}
+	logger := slog.New(slog.DiscardHandler)
+	pushers, err := o.pushers(logger)
+	if err != nil || len(pushers) != 3 {
+		t.Fatalf("got %d cameras, %v", len(pushers), err)
+	}
+	cameras, err := o.firmwares(logger)
 	if err != nil || len(cameras) != 3 {
 		t.Fatalf("got %d cameras, %v", len(cameras), err)
 	}
-	for i, want := range []struct{ id, key string }{{"door-1", "all"}, {"door-2", "two"}, {"door-3", "all"}} {
-		c := cameras[i]
+	for i, want := range []struct{ id, key string }{{"door-1", "all-of-them"}, {"door-2", "door-two"}, {"door-3", "all-of-them"}} {
+		v := cameras[i]
+		if v.ID != want.id || v.Key != want.key || int(v.Number) != i+1 || v.Port != 9000+i || filepath.Base(v.Flash) != want.id+".flash" || v.Settings["quality"] != 20 {
+			t.Errorf("camera %d: %+v", i, v)
+		}
+		c := pushers[i]
 		size, _ := c.Settings.FrameSize()
 		if c.ID != want.id || c.Key != want.key || int(c.Number) != i+1 || c.Fragment != -1 ||
 			size.Name != "SVGA" || c.Settings["fps"] != 9 || c.Settings["quality"] != 20 {
@@ -93,7 +118,7 @@ func TestProgram(t *testing.T) {
 	}
 	frames, ends := make(chan string, 100), make(chan error, 2)
 	relay := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		ws, err := (&websocket.Upgrader{}).Upgrade(w, r, nil)
+		ws, err := (&websocket.Upgrader{Subprotocols: []string{wire.CameraProtocol}}).Upgrade(w, r, nil)
 		if err != nil {
 			return
 		}
@@ -116,7 +141,7 @@ func TestProgram(t *testing.T) {
 
 	var stderr bytes.Buffer
 	cmd := exec.Command(program, "--relay", relay.URL, "--id", "door", "--cameras", "2", "--size", "QVGA")
-	cmd.Env = append(os.Environ(), "VCAM_KEY=secret")
+	cmd.Env = append(os.Environ(), "VCAM_KEY=a-secret")
 	cmd.Stderr = &stderr
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -131,16 +156,14 @@ func TestProgram(t *testing.T) {
 			t.Fatalf("frames came from %v only", seen)
 		}
 	}
-	if !seen["/ws/push/door-1 Bearer secret"] || !seen["/ws/push/door-2 Bearer secret"] {
+	if !seen["/ws/push/door-1 Bearer a-secret"] || !seen["/ws/push/door-2 Bearer a-secret"] {
 		t.Errorf("frames came from %v", seen)
 	}
 	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
 	for range 2 {
-		if err := <-ends; !websocket.IsCloseError(err, websocket.CloseGoingAway) {
-			t.Errorf("a camera left with %v", err)
-		}
+		<-ends // as when the power is cut
 	}
 	if err := cmd.Wait(); err != nil {
 		t.Errorf("vcam ended with %v", err)

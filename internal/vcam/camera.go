@@ -6,8 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"sync"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"camrelay/firmware/core/boot"
 	"camrelay/firmware/core/capture"
@@ -46,6 +49,11 @@ func Run(ctx context.Context, cfg Config) error {
 	if c.scene, err = scene.New(cfg.ID, cfg.Number); err != nil {
 		return err
 	}
+	unlock, err := lockFlash(cfg.Flash)
+	if err != nil {
+		return err
+	}
+	defer unlock()
 	if c.chip, err = openFlash(cfg.Flash); err != nil {
 		return err
 	}
@@ -75,6 +83,22 @@ func openFlash(path string) (*norsim.Flash, error) {
 		return nil, fmt.Errorf("open flash: %w", err)
 	}
 	return chip, nil
+}
+
+// lockFlash keeps a second camera from using the same file.
+func lockFlash(path string) (unlock func() error, err error) {
+	if path == "" {
+		return func() error { return nil }, nil
+	}
+	f, err := os.OpenFile(path+".lock", os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("open flash: %w", err)
+	}
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		f.Close()
+		return nil, fmt.Errorf("flash %s is another camera's: end that one, or choose another directory", path)
+	}
+	return f.Close, nil
 }
 
 // boot is one start: the selector chooses an image, and it runs until the next
