@@ -67,6 +67,7 @@ func main() {
 	choice, ok := c.selector.Select(0)
 	println("starts:", ok, "slot", choice.Slot.String())
 	println("signature:", text(image.Verify(c.header[:], []image.Key{image.NewKey([32]byte{1})}, &c.verifier)))
+	println("camera:", text(whole(&c.chip)))
 	println("writer:", text(c.writer.Begin(&c.chip, m.Slots[boot.B], m.SlotSize, c.header[:], &c.hash)))
 }
 
