@@ -17,7 +17,7 @@ import (
 )
 
 // onHosts are the packages that a camera does not have.
-var onHosts = map[string]bool{"flash/norsim": true, "haltest": true, "ov2640/ovsim": true}
+var onHosts = map[string]bool{"flash/norsim": true, "haltest": true, "ov2640/ovsim": true, "engine/worldsim": true}
 
 // allowed is all of the standard library that the camera's packages import:
 // what is listed here has been looked at for size and reflection.

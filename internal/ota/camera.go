@@ -94,6 +94,10 @@ func (d *desk) failed(a wire.UpdateAck) {
 		d.finish(Cancelled, CancelledByUser, "")
 	case !j.Activated.IsZero() && j.State != Overdue:
 		// Activation is a fact in the camera's flash: what it starts decides.
+	case code == Restarted && (d.info.Reset == "power" || d.info.Reset == "brownout"):
+		d.finish(Failed, PowerLost, reset(&d.info))
+	case code == Restarted:
+		d.finish(Failed, Restarted, reset(&d.info))
 	case code == "busy":
 		d.finish(Failed, "busy_camera", "")
 	default:

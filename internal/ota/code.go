@@ -105,6 +105,7 @@ var sentences = map[Code]string{
 	"busy_camera":      "{camera}: the camera is busy with another update.",
 	"not_configured":   "{camera}: the firmware has no key to check images with. Install one that has by cable.",
 	"wrong_host":       "{camera}: the camera is configured for another address of the relay than the update named. Set ota.host in the relay's configuration.",
+	"camera_stuck":     "{camera}: the camera could not switch its sensor off, not even after a restart. It stays on {from}.",
 	"low_heap":         "{camera}: too little memory for the update, also after a restart. It stays on {from}.",
 	"unknown_key":      "{camera}: the image is signed with a key the camera does not know. It stays on {from}.",
 	"bad_signature":    "{camera}: the signature of the image is wrong. Nothing was erased; it stays on {from}.",

@@ -2,7 +2,6 @@ package fetch
 
 import (
 	"camrelay/firmware/core/http"
-	"camrelay/firmware/core/text"
 )
 
 // answer reads the head of the answer, which is complete.
@@ -84,17 +83,12 @@ func (c *Client) checkPart(h http.Headers) Error {
 	return 0
 }
 
-// encoded reports whether the content does not come as it is.
+// encoded reports whether the content does not come as it is. To say that it does
+// is not usual (RFC 9110 section 8.4.1.4).
 func encoded(h http.Headers) bool {
-	if _, ok := h.Get("Transfer-Encoding"); ok {
-		return true
-	}
-	for name, value := range h.All {
-		if text.EqualFold(name, "Content-Encoding") && !text.EqualFold(value, "identity") {
-			return true
-		}
-	}
-	return false
+	_, transfer := h.Get("Transfer-Encoding")
+	_, content := h.Get("Content-Encoding")
+	return transfer || content
 }
 
 // sameTag keeps the entity tag, and reports whether it is the one wanted. Weak

@@ -95,7 +95,7 @@ type Client struct {
 
 // Init says where the server is.
 func (c *Client) Init(network hal.Network, host string, port uint16) {
-	*c = Client{network: network, host: host, port: port}
+	c.network, c.host, c.port = network, host, port
 }
 
 // Start begins a request. A connection that is left from the one before is

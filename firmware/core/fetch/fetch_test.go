@@ -178,11 +178,10 @@ func TestAnswers(t *testing.T) {
 	}{
 		{"200", all, ok200, OK, "", 0, size},
 		{"206", part, ok206, OK, "", 4096, size - 4096},
-		{"lower case", part, strings.ToLower(with(with(ok206, "HTTP/1.1 206 Partial Content\r\n", ""), "\r\n\r\n", "")), 0, "", 0, 0},
+		{"lower case", part, "HTTP/1.1" + strings.ToLower(strings.TrimPrefix(ok206, "HTTP/1.1")), OK, "", 4096, size - 4096},
 		{"first part", first, "HTTP/1.1 206 x\r\nContent-Length: 4096\r\nContent-Range: bytes 0-4095/20000\r\n\r\n", OK, "", 0, 4096},
 		{"whole instead of a part", part, ok200, OK, "", 0, size},
 		{"whole instead of the first part", first, ok200, OK, "", 0, size},
-		{"identity", all, with(ok200, "ETag", "Content-Encoding: Identity\r\nETag"), OK, "", 0, size},
 		{"HTTP/1.0", all, with(ok200, "1.1", "1.0"), OK, "", 0, size},
 		{"early hints", all, "HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 100 Continue\r\n\r\n" + ok200, OK, "", 0, size},
 		{"no tag", part, with(ok206, "ETag: \"5b0c\"\r\n", ""), OK, "", 4096, size - 4096},
@@ -211,7 +210,6 @@ func TestAnswers(t *testing.T) {
 		{"chunked", all, with(ok200, "Content-Length: 20000", "Transfer-Encoding: chunked"), Retry, "bad_answer", 0, 0},
 		{"chunked with length", all, with(ok200, "ETag", "Transfer-Encoding: chunked\r\nETag"), Retry, "bad_answer", 0, 0},
 		{"gzip", all, with(ok200, "ETag", "Content-Encoding: gzip\r\nETag"), Retry, "bad_answer", 0, 0},
-		{"gzip after identity", all, with(ok200, "ETag", "Content-Encoding: identity\r\nContent-Encoding: gzip\r\nETag"), Retry, "bad_answer", 0, 0},
 		{"other tag", part, with(ok206, "5b0c", "5b0d"), Retry, "bad_answer", 0, 0},
 		{"weak tag", part, with(ok206, "ETag: ", "ETag: W/"), Retry, "bad_answer", 0, 0},
 		{"whole with another tag", part, with(ok200, "5b0c", "5b0d"), Retry, "bad_answer", 0, 0},
@@ -233,9 +231,6 @@ func TestAnswers(t *testing.T) {
 		{"500", all, "HTTP/1.1 500 x\r\n\r\n", Retry, "http_500", 0, 0},
 		{"503", all, "HTTP/1.1 503 x\r\n\r\n", Retry, "http_503", 0, 0},
 	} {
-		if c.class == 0 {
-			continue
-		}
 		t.Run(c.name, func(t *testing.T) {
 			g := newRig(t)
 			g.ask(c.r)

@@ -16,7 +16,7 @@ const (
 
 // rewind forgets how loading has gone so far.
 func (u *Updater) rewind() {
-	u.tries, u.mark, u.got, u.etagLen, u.cause = 0, image.HeaderSize, 0, 0, code{}
+	u.tries, u.mark, u.got, u.etagLen, u.cause = 0, image.HeaderSize, 0, 0, ""
 }
 
 // fetchAt makes the next request due. Until then the connection is for reports.
@@ -47,7 +47,7 @@ func (u *Updater) token() []byte {
 // ask asks for the header until it is here, and looks at it.
 func (u *Updater) ask(late bool) {
 	if late {
-		if u.cause == (code{}) {
+		if u.cause == "" {
 			u.cause = noAnswer
 		}
 		u.fail(u.cause)
@@ -74,7 +74,7 @@ func (u *Updater) ask(late bool) {
 // decide looks at the header. If it is good, the other slot is this image's from
 // now on.
 func (u *Updater) decide() {
-	if c := u.judge(); c != (code{}) {
+	if c := u.judge(); c != "" {
 		u.fail(c)
 		return
 	}
@@ -82,7 +82,7 @@ func (u *Updater) decide() {
 		u.client.Abort() // all of it would come; the rest is asked for when there is room
 	}
 	copy(u.head[:], u.buf[:])
-	u.tries, u.cause = 0, code{}
+	u.tries, u.cause = 0, ""
 	u.told, u.toldAt = 0, u.now
 	u.report(ack{phase: HeaderOK})
 	u.enter(erasing, 0)
@@ -114,7 +114,7 @@ func (u *Updater) prepare() code {
 	if err := u.writer.Begin(u.chip, u.layout.Slots[u.slot.Other()], u.layout.SlotSize, u.buf[:], u.hash); err != nil {
 		return codeOf(err)
 	}
-	return code{}
+	return ""
 }
 
 // load brings the body into the slot.
@@ -186,14 +186,14 @@ func (u *Updater) anew() {
 	u.client.Abort()
 	u.fetching = false
 	if u.tries++; u.tries > maxTries {
-		u.fail(code{word: fetch.ErrBroken.Code()})
+		u.fail(code(fetch.ErrBroken.Code()))
 		return
 	}
 	n := copy(u.buf[:], u.head[:])
 	for i := range u.buf[n:] {
 		u.buf[n+i] = 0xff
 	}
-	if c := u.prepare(); c != (code{}) {
+	if c := u.prepare(); c != "" {
 		u.fail(c)
 		return
 	}
@@ -210,7 +210,7 @@ func (u *Updater) again(r fetch.Result, limit int64) {
 	if r.Class == fetch.OK { // complete, and yet something is missing
 		r.Class, r.Err = fetch.Retry, fetch.ErrBroken
 	}
-	u.cause = codeOfResult(r)
+	u.cause = u.codeOfResult(r)
 	u.tries++
 	if r.Class == fetch.GiveUp || u.tries > maxTries {
 		u.fail(u.cause)

@@ -1,10 +1,8 @@
 package update
 
 import (
-	"camrelay/firmware/core/crc"
 	"camrelay/firmware/core/image"
 	"camrelay/firmware/core/json"
-	"camrelay/firmware/core/le"
 	"camrelay/firmware/core/text"
 )
 
@@ -41,9 +39,9 @@ const (
 	status
 )
 
-// parse reads a message. ok is false if it is none that makes sense; of an order
+// parse reads a message, with scratch for texts. ok is false if it is none that makes sense; of an order
 // that does not, the job is there if that much could be read.
-func (o *order) parse(p []byte, host []byte) (c command, ok bool) {
+func (o *order) parse(p, host, scratch []byte) (c command, ok bool) {
 	*o = order{budget: defaultBudget}
 	var ours, bad, hosted bool
 	r := json.Read(p)
@@ -51,23 +49,22 @@ func (o *order) parse(p []byte, host []byte) (c command, ok bool) {
 		good := true
 		switch {
 		case r.Is("t"):
-			ours = is(&r, "ota")
+			ours = is(&r, "ota", scratch)
 		case r.Is("cmd"):
-			c = commandOf(&r)
+			c = commandOf(&r, scratch)
 		case r.Is("job"):
-			good = set(&r, o.job[:], isJob)
+			good = set(&r, o.job[:], isJob, scratch)
 		case r.Is("image"):
-			good = set(&r, o.image[:], isPath) && o.image[0] == '/'
+			good = set(&r, o.image[:], isPath, scratch) && o.image[0] == '/'
 		case r.Is("token"):
-			good = set(&r, o.token[:], isPath)
+			good = set(&r, o.token[:], isPath, scratch)
 		case r.Is("host"):
-			var buf [maxImage]byte
-			value, isText := r.String(buf[:])
+			value, isText := r.String(scratch)
 			good, hosted = isText, true
 			o.otherHost = !sameHost(value, host)
 		case r.Is("mode"):
-			o.clean = is(&r, "clean")
-			good = o.clean || is(&r, "inline")
+			o.clean = is(&r, "clean", scratch)
+			good = o.clean || is(&r, "inline", scratch)
 		case r.Is("budget"):
 			v, in := r.Int(minBudget, maxBudget)
 			o.budget, good = uint16(v), in
@@ -89,30 +86,28 @@ func (o *order) parse(p []byte, host []byte) (c command, ok bool) {
 	return c, !bad && c != none
 }
 
-func commandOf(r *json.Reader) command {
+func commandOf(r *json.Reader, scratch []byte) command {
 	switch {
-	case is(r, "start"):
+	case is(r, "start", scratch):
 		return start
-	case is(r, "abort"):
+	case is(r, "abort", scratch):
 		return abort
-	case is(r, "status"):
+	case is(r, "status", scratch):
 		return status
 	}
 	return none
 }
 
 // is reports whether the value is the string s.
-func is(r *json.Reader, s string) bool {
-	var buf [16]byte
-	value, ok := r.String(buf[:])
+func is(r *json.Reader, s string, scratch []byte) bool {
+	value, ok := r.String(scratch)
 	return ok && text.Equal(value, s)
 }
 
 // set copies a string of allowed bytes; not an empty one.
-func set(r *json.Reader, to []byte, allowed func(byte) bool) bool {
+func set(r *json.Reader, to []byte, allowed func(byte) bool, scratch []byte) bool {
 	clear(to)
-	var buf [maxImage]byte
-	value, ok := r.String(buf[:])
+	value, ok := r.String(scratch)
 	if !ok || len(value) == 0 || len(value) > len(to) {
 		return false
 	}
@@ -171,34 +166,4 @@ func trim(p []byte) []byte {
 		}
 	}
 	return p
-}
-
-// A note is what a camera tells itself over a reset, in hal.System.Note: an
-// order that goes on in update-only mode, or how a trial ended. The power takes
-// it away, so that nothing can repeat itself for ever.
-const (
-	noteOrder = 0x31444f43 // COD1
-	noteTrial = 0x31525443 // CTR1
-
-	noteCRC     = 4
-	noteAttempt = 8
-	noteLeft    = 12 // seconds of the budget
-	noteSizeAt  = 16
-	noteHeap    = 20 // what is needed, then what was there before: two words each
-	noteJob     = 36
-	noteImage   = noteJob + maxJob
-	noteToken   = noteImage + maxImage
-	noteEnd     = noteToken + maxToken
-)
-
-// seal completes a note of the given kind.
-func seal(p []byte, kind uint32) {
-	le.Put32(p, kind)
-	le.Put32(p[noteCRC:], crc.Update(crc.Update(0, p[:noteCRC]), p[noteAttempt:noteEnd]))
-}
-
-// sealed reports whether p is a whole note of the kind.
-func sealed(p []byte, kind uint32) bool {
-	return len(p) >= noteEnd && le.U32(p) == kind &&
-		le.U32(p[noteCRC:]) == crc.Update(crc.Update(0, p[:noteCRC]), p[noteAttempt:noteEnd])
 }

@@ -1,6 +1,9 @@
 package update
 
-import "camrelay/firmware/core/fetch"
+import (
+	"camrelay/firmware/core/fetch"
+	"camrelay/firmware/core/json"
+)
 
 // postLimit is how long an update waits for reports to be posted.
 const postLimit = 3 * second
@@ -13,7 +16,9 @@ type reports struct {
 	waiting int
 	text    [maxAck]byte // the first of them, written
 	textLen int          // 0: not written yet
-	channel Delivery     // what Device.Report said last
+	json    json.Writer  // here, and not where they are used, so that nothing is allocated
+	scratch [maxImage]byte
+	channel Delivery // what Device.Report said last
 
 	posting   bool
 	postUntil int64
@@ -154,7 +159,7 @@ func (u *Updater) watchPost() bool {
 	}
 	u.pop()
 	if ended && r.Class == fetch.OK {
-		if c, ok := u.incoming.parse(u.buf[:u.got], u.host[:u.hostLen]); c == abort && ok && u.incoming.job == u.order.job && u.abortable() {
+		if c, ok := u.incoming.parse(u.buf[:u.got], u.host[:u.hostLen], u.scratch[:]); c == abort && ok && u.incoming.job == u.order.job && u.abortable() {
 			u.fail(aborted)
 		}
 	}

@@ -3,7 +3,6 @@ package update
 import (
 	"camrelay/firmware/core/boot"
 	"camrelay/firmware/core/image"
-	"camrelay/firmware/core/le"
 )
 
 // Boot finds out, at a start, what the camera is to do now, and what there is to
@@ -14,7 +13,8 @@ func (u *Updater) Boot(now int64) Mode {
 	_ = u.state.load() // else before something is kept
 	u.lookAside()
 	note := u.system.Note()
-	resume, ended := sealed(note, noteOrder), code{}
+	resume := sealed(note, noteOrder)
+	var ended code
 	if resume {
 		u.readNote(note)
 	} else if sealed(note, noteTrial) && int(note[noteAttempt]) < len(trialCodes) {
@@ -35,21 +35,9 @@ func (u *Updater) Boot(now int64) Mode {
 
 // lookAside finds out which image is in the other slot.
 func (u *Updater) lookAside() {
-	var other image.Header
-	if u.chip.Read(u.layout.Slots[u.slot.Other()], u.buf[:]) == nil && image.Decode(u.buf[:], &other) == nil {
-		u.other = other.Build
+	if u.chip.Read(u.layout.Slots[u.slot.Other()], u.buf[:]) == nil && image.Decode(u.buf[:], &u.next) == nil {
+		u.other = u.next.Build
 	}
-}
-
-func (u *Updater) readNote(p []byte) {
-	o := &u.order
-	*o = order{size: le.U32(p[noteSizeAt:]), minHeap: le.U32(p[noteHeap:]), minLargest: le.U32(p[noteHeap+4:])}
-	u.attempt = uint8(le.U32(p[noteAttempt:]))
-	u.deadline = u.now + int64(min(le.U32(p[noteLeft:]), maxBudget))*second
-	u.before.Free, u.before.Largest = le.U32(p[noteHeap+8:]), le.U32(p[noteHeap+12:])
-	copy(o.job[:], p[noteJob:])
-	copy(o.image[:], p[noteImage:])
-	copy(o.token[:], p[noteToken:])
 }
 
 // resume goes on with an update in update-only mode.
@@ -92,7 +80,7 @@ func (u *Updater) conclude(ended code) {
 // that image said of itself, or what the marks of the selector say.
 func whyBack(r *boot.Record, ended code) code {
 	switch {
-	case ended != code{}:
+	case ended != "":
 		return ended
 	case r.State() == boot.Exhausted:
 		return trialReset

@@ -84,9 +84,9 @@ func (o *outcome) encode(b []byte) []byte {
 		b = text.AppendUint(append(b, ' '), uint64(o.build))
 	case Failed:
 		b = append(append(b, ' '), o.at.String()...)
-		b = o.code.append(append(b, ' '))
+		b = append(append(b, ' '), o.code...)
 	case RolledBack:
-		b = o.code.append(append(b, ' '))
+		b = append(append(b, ' '), o.code...)
 	}
 	if o.untold {
 		b = append(b, " untold"...)
@@ -108,10 +108,10 @@ func (o *outcome) decode(p []byte) {
 	case Failed:
 		o.at = phaseOf(word)
 		word, rest = cutWord(rest)
-		o.code.word = string(word) // once, at a start
+		o.code = code(word) // once, at a start
 		word, _ = cutWord(rest)
 	case RolledBack:
-		o.code.word = string(word)
+		o.code = code(word)
 		word, _ = cutWord(rest)
 	}
 	o.untold = text.Equal(word, "untold")

@@ -1,11 +1,6 @@
 package update
 
-import (
-	"camrelay/firmware/core/boot"
-	"camrelay/firmware/core/fetch"
-	"camrelay/firmware/core/image"
-	"camrelay/firmware/core/le"
-)
+import "camrelay/firmware/core/boot"
 
 // step is what an update does now.
 type step uint8
@@ -119,7 +114,7 @@ func (u *Updater) announce(late bool) {
 	switch {
 	case !late && !u.delivered():
 	case u.order.clean:
-		u.restart(code{})
+		u.restart("")
 	default:
 		u.deadline = u.now + int64(u.order.budget)*second
 		u.device.CloseStream()
@@ -224,119 +219,4 @@ func (u *Updater) activate() {
 	}
 	u.report(ack{phase: Activated, slot: to})
 	u.enter(telling, 2*second)
-}
-
-// leave waits for the last ack and has the camera restarted.
-func (u *Updater) leave(late bool) {
-	if !late && !u.delivered() {
-		return
-	}
-	u.client.Abort()
-	u.posting, u.fetching = false, false
-	if u.clean {
-		u.writeNote()
-	}
-	u.device.Reboot()
-	u.enter(insisting, 2*second)
-}
-
-// restart goes on in update-only mode, if that has not been tried.
-func (u *Updater) restart(c code) {
-	if u.mode == UpdateOnly || len(u.system.Note()) < noteEnd {
-		u.fail(c)
-		return
-	}
-	u.clean = true
-	u.report(ack{phase: Rebooting, clean: true, code: c})
-	u.enter(leaving, 2*second)
-}
-
-// writeNote writes what the camera is to know after the restart.
-func (u *Updater) writeNote() {
-	p, o := u.system.Note()[:noteEnd], &u.order
-	attempt := u.attempt
-	if !o.clean {
-		attempt++
-	}
-	le.Put32(p[noteAttempt:], uint32(attempt))
-	le.Put32(p[noteLeft:], uint32(max(u.deadline-u.now, 0)/second))
-	le.Put32(p[noteSizeAt:], o.size)
-	le.Put32(p[noteHeap:], o.minHeap)
-	le.Put32(p[noteHeap+4:], o.minLargest)
-	le.Put32(p[noteHeap+8:], u.before.Free)
-	le.Put32(p[noteHeap+12:], u.before.Largest)
-	copy(p[noteJob:], o.job[:])
-	copy(p[noteImage:], o.image[:])
-	copy(p[noteToken:], o.token[:])
-	seal(p, noteOrder)
-}
-
-// runOut ends an update whose budget is spent: by a restart.
-func (u *Updater) runOut() {
-	switch {
-	case u.step == restoring:
-		u.reportFailed(u.state.outcome.at, false)
-		u.enter(leaving, 2*second)
-	case u.abortable():
-		u.giveUp(overBudget)
-		u.reportFailed(u.state.outcome.at, false)
-		u.enter(leaving, 2*second)
-	}
-	u.deadline = 1<<63 - 1
-}
-
-// fail goes back to the old life. In update-only mode that takes a restart.
-func (u *Updater) fail(c code) {
-	u.giveUp(c)
-	if u.mode == UpdateOnly {
-		u.reportFailed(u.state.outcome.at, false)
-		u.enter(leaving, 2*second)
-		return
-	}
-	u.twice = false
-	u.device.Restore()
-	u.enter(restoring, 5*second)
-}
-
-// giveUp stops what is under way and remembers why.
-func (u *Updater) giveUp(c code) {
-	u.client.Abort()
-	u.posting, u.fetching = false, false
-	u.cause = c
-	_ = u.state.save(outcome{phase: Failed, at: u.step.at(), code: c, untold: true}) // what cannot be kept is said
-}
-
-func (u *Updater) restore(late bool) {
-	switch {
-	case u.device.Restored():
-		u.reportFailed(u.state.outcome.at, true)
-		u.step = resting
-	case late && !u.twice:
-		u.twice = true
-		u.device.Restore()
-		u.until = u.now + 5*second
-	case late:
-		if u.cause == aborted {
-			u.cause = restoreFailed
-		}
-		u.reportFailed(u.state.outcome.at, false)
-		u.enter(leaving, 2*second)
-	}
-}
-
-// codeOf says in a word what an error of the chip or of the image is.
-func codeOf(err error) code {
-	if r, ok := err.(image.Reason); ok {
-		return code{word: r.Code()}
-	}
-	return flashError
-}
-
-// codeOfResult does so for a request.
-func codeOfResult(r fetch.Result) code {
-	c := code{word: r.Err.Code()}
-	if r.Err == fetch.ErrStatus {
-		c.status = uint16(r.Status)
-	}
-	return c
 }

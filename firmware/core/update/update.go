@@ -160,12 +160,12 @@ type Updater struct {
 	reports
 }
 
-// Init says what the Updater stands on. It touches nothing.
+// Init says what a new Updater stands on. It touches nothing.
 func (u *Updater) Init(c *Config) {
-	*u = Updater{
-		network: c.Network, random: c.Random, system: c.System, device: c.Device, chip: c.Flash, layout: c.Map, log: c.Log, hash: c.Hash,
-		verifier: c.Verifier, ring: c.Ring, running: c.Running, key: c.Key, slot: c.System.Slot(),
-	}
+	u.network, u.random, u.system, u.device = c.Network, c.Random, c.System, c.Device
+	u.chip, u.layout, u.log = c.Flash, c.Map, c.Log
+	u.hash, u.verifier, u.ring = c.Hash, c.Verifier, c.Ring
+	u.running, u.key, u.slot = c.Running, c.Key, c.System.Slot()
 	u.state.store, u.state.values = c.Store, c.Values
 	u.target = image.Target{Board: c.Running.Board.String(), Chip: c.Running.Chip.String(), Slot: c.Map.SlotSize, Build: c.Running.Build}
 	u.hostLen = len(text.AppendUint(append(append(u.host[:0], c.Host...), ':'), uint64(c.Port)))
@@ -187,7 +187,7 @@ func (u *Updater) Mode() Mode { return u.mode }
 func (u *Updater) Command(now int64, message []byte) {
 	u.now = now
 	o := &u.incoming
-	c, ok := o.parse(message, u.host[:u.hostLen])
+	c, ok := o.parse(message, u.host[:u.hostLen], u.scratch[:])
 	switch {
 	case c == start:
 		u.accept(ok)
@@ -227,7 +227,7 @@ func (u *Updater) reject(c code) {
 
 // begin begins an update whose order makes sense.
 func (u *Updater) begin() {
-	u.order, u.attempt, u.clean, u.cause = u.incoming, 1, false, code{}
+	u.order, u.attempt, u.clean, u.cause = u.incoming, 1, false, ""
 	u.deadline = u.now + int64(u.order.budget)*second
 	u.state.job = u.order.job
 	if err := u.state.save(outcome{phase: Accepted, build: u.running.Build}); err != nil {
