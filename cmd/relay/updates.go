@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"camrelay/internal/homeassistant"
 	"camrelay/internal/mqtt"
 	"camrelay/internal/ota"
 	"camrelay/internal/ota/bridge"
@@ -14,6 +15,7 @@ import (
 	"camrelay/internal/ota/journal"
 	"camrelay/internal/signing"
 	"camrelay/internal/stream"
+	"camrelay/internal/wire"
 )
 
 // updates are the relay's parts that give cameras new firmware.
@@ -75,6 +77,13 @@ func (r *relay) startUpdates(ctx context.Context) (err error) {
 		}
 		r.tasks.Go(func() { u.flush(ctx) })
 	}
+	if m := r.cfg.MQTT; r.bus != nil && m.Discovery != "" {
+		d := homeassistant.New(homeassistant.Options{
+			Bus: r.bus.Bus, Topics: mqtt.Topics(m.Topic), Registry: r.registry, Updates: firmwares{u}, Relay: r.cfg.Name,
+			Prefix: m.Discovery, Snapshot: m.Snapshot, Log: r.log,
+		})
+		r.tasks.Go(func() { d.Run(ctx) })
+	}
 	r.tasks.Go(func() { u.coordinator.Run(ctx) })
 	r.tasks.Go(func() {
 		if err := u.catalog.Check(ctx); err != nil && ctx.Err() == nil {
@@ -82,6 +91,24 @@ func (r *relay) startUpdates(ctx context.Context) (err error) {
 		}
 	})
 	return nil
+}
+
+// firmwares is what is known of the cameras' firmware.
+type firmwares struct{ *updates }
+
+// Info implements homeassistant.Updates.
+func (f firmwares) Info(camera string) (wire.Hello, bool) { return f.coordinator.Info(camera) }
+
+// Job implements homeassistant.Updates.
+func (f firmwares) Job(camera string) (ota.Job, bool) { return f.coordinator.Job(camera) }
+
+// Newest implements homeassistant.Updates.
+func (f firmwares) Newest(board, chip string) string {
+	i, err := f.catalog.Match(board, chip, catalog.Criteria{})
+	if err != nil {
+		return ""
+	}
+	return i.Version()
 }
 
 // flush sends what waited for the broker.

@@ -114,6 +114,12 @@ type MQTT struct {
 	Key  string `yaml:"key" reload:"restart"`
 	// Topic is the root of all topics. Default "camrelay".
 	Topic string `yaml:"topic" reload:"restart"`
+	// Discovery is what Home Assistant's discovery topics begin with; empty:
+	// it is not told. Default "homeassistant".
+	Discovery string `yaml:"discovery" reload:"restart"`
+	// Snapshot is the time between pictures for Home Assistant, 1s to 1h; 0:
+	// none. Default 30s.
+	Snapshot time.Duration `yaml:"snapshot" reload:"restart"`
 }
 
 // Limits bound what a stranger, a camera or a viewer can make the relay do.

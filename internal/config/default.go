@@ -22,7 +22,7 @@ func Default() *Config {
 		Name:   hostName(),
 		Log:    Log{Level: "info", Format: "text"},
 		TLS:    TLS{ACME: ACME{Directory: "https://acme-v02.api.letsencrypt.org/directory"}},
-		MQTT:   MQTT{Listen: defaultMQTTListen, Topic: "camrelay"},
+		MQTT:   MQTT{Listen: defaultMQTTListen, Topic: "camrelay", Discovery: "homeassistant", Snapshot: 30 * time.Second},
 		Limits: Limits{
 			MaxFrame:          MiB,
 			MaxFPS:            60,

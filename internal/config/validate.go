@@ -86,6 +86,12 @@ func (m MQTT) validate(p *problems) {
 	if m.Username == "" && !m.Password.IsZero() {
 		p.addAt("mqtt.password", "mqtt.username", errors.New("is missing: MQTT 3.1.1 has no password without a user name"))
 	}
+	if d := m.Discovery; d != "" && (len(d) > maxTopic || strings.ContainsAny(d, "+# \x00") || d[0] == '$' || slices.Contains(strings.Split(d, "/"), "")) {
+		p.check("mqtt.discovery", problem(d, `cannot begin a topic; write it like homeassistant`))
+	}
+	if m.Snapshot != 0 {
+		between(p, "mqtt.snapshot", m.Snapshot, time.Second, time.Hour)
+	}
 	if t := m.Topic; t == "" || len(t) > maxTopic || strings.ContainsAny(t, "+# \x00") || t[0] == '$' || slices.Contains(strings.Split(t, "/"), "") {
 		p.check("mqtt.topic", problem(t, `cannot be a topic root; write 1 to %d characters without spaces, "+", "#" or empty parts, like camrelay`, maxTopic))
 	}
