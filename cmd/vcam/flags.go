@@ -7,12 +7,14 @@ import (
 	"io"
 	"log/slog"
 	"strings"
+	"time"
 
 	"camrelay/internal/pusher"
 )
 
 const usage = `Usage: vcam --relay URL --id CAMERA --key KEY [flags]
        vcam firmware --behaviour NAME --out FILE [--size BYTES]
+       vcam lab DIR
 
 Runs virtual cameras: the firmware's own program on this machine, with a moving
 test picture before its sensor.
@@ -34,6 +36,7 @@ test picture before its sensor.
   --firmware NAME   version of a new camera's firmware            (1.0.0)
   --build N         its build number                                  (1)
   --port N          own server on 127.0.0.1:N, N+1, ...            (none)
+  --boot-time TIME  how long a start takes, with joining the network (1.5s)
   --verbose         log more
 
 Cameras of other makes, without the firmware's program:
@@ -55,6 +58,9 @@ Cameras of other makes, without the firmware's program:
 vcam firmware makes the payload of an image, which relay image build packs. The
 behaviour is good, panic (as it starts), no-wifi (never has a network), no-update
 (streams, but could not be updated again) or hang (after ten seconds).
+
+vcam lab fills a directory with a signing key and three signed releases, one of
+which crashes.
 `
 
 // options are the flags as given.
@@ -64,6 +70,7 @@ type options struct {
 	ring                                                                   []string
 	cameras, fps, quality, fragment, port                                  int
 	build                                                                  uint
+	bootTime                                                               time.Duration
 	espIDF, verbose                                                        bool
 
 	given map[string]bool // the flags that were
@@ -86,6 +93,7 @@ func parse(args []string, stderr io.Writer) ([]camera, *slog.Logger, error) {
 	fs.StringVar(&o.firmware, "firmware", "1.0.0", "")
 	fs.UintVar(&o.build, "build", 1, "")
 	fs.IntVar(&o.port, "port", 0, "")
+	fs.DurationVar(&o.bootTime, "boot-time", 0, "")
 	fs.Func("ring", "", func(name string) error { o.ring = append(o.ring, name); return nil })
 	fs.StringVar(&o.ca, "ca", "", "")
 	fs.StringVar(&o.id, "id", "vcam", "")

@@ -30,6 +30,9 @@ func run(args []string, stderr io.Writer) int {
 	if len(args) > 0 && args[0] == "firmware" {
 		return makeFirmware(args[1:], stderr)
 	}
+	if len(args) > 0 && args[0] == "lab" {
+		return makeLab(args[1:], stderr)
+	}
 	cameras, logger, err := parse(args, stderr)
 	if errors.Is(err, flag.ErrHelp) {
 		return exitOK

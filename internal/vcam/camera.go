@@ -187,9 +187,14 @@ func (c *camera) loop(ctx context.Context, e *engine.Engine, eye *retina, networ
 	timer := time.NewTimer(nap)
 	defer timer.Stop()
 	began := c.Clock.Now()
+	connected := false
 	for {
 		hangs := behaviour == Hangs && time.Duration(c.Clock.Now()-began) > hangsAfter
 		progress := !hangs && e.Step()
+		if is := e.Connected(); is != connected {
+			connected = is
+			c.log.Info(map[bool]string{true: "connected", false: "disconnected"}[is], "relay", c.Relay)
+		}
 		switch {
 		case c.system.resets:
 			return hal.Software

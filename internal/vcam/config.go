@@ -60,6 +60,9 @@ func (c Config) prepare() (Config, error) {
 	if c.Port < 0 || c.Port > 65535 {
 		return c, fmt.Errorf("port %d: 1 to 65535, or 0 for no server", c.Port)
 	}
+	if c.BootTime < 0 || c.BootTime > time.Minute {
+		return c, fmt.Errorf("boot time %v: up to a minute, or 0 for the usual", c.BootTime)
+	}
 	if _, err := c.values(); err != nil {
 		return c, err
 	}
@@ -76,6 +79,9 @@ func (c Config) prepare() (Config, error) {
 	}
 	if c.Now == nil {
 		c.Now = time.Now
+	}
+	if c.Net.RSSI == nil {
+		c.Net.RSSI = wanderingRSSI()
 	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)

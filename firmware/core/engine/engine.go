@@ -142,13 +142,15 @@ func (e *Engine) Step() (progress bool) {
 	progress = e.stepBroker() || progress
 	progress = e.control.Step(e.now) || progress
 	progress = e.updater.Step(e.now) || progress
-	e.prove()
-	e.trial.Step(e.now, e.proof)
+	e.stepTrial()
 	e.stepLights()
 	e.stepReboot()
 	e.board.System.Feed()
 	return progress
 }
+
+// Connected reports whether the stream's connection to the relay is open.
+func (e *Engine) Connected() bool { return e.stream.open }
 
 // stepReboot restarts the chip when connections have had time to end.
 func (e *Engine) stepReboot() {
@@ -164,6 +166,7 @@ func (e *Engine) reboot() {
 		return
 	}
 	e.rebootAt = e.now + rebootTime
+	e.board.System.Stayed() // what is meant is no crash
 	e.stream.held = true
 	e.client.Close(ws.GoingAway, "restart")
 	e.sayPresence(offline) // a broker keeps the will of who says goodbye to itself
