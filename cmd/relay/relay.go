@@ -159,7 +159,7 @@ func (r *relay) serveAPI(ctx context.Context) (err error) {
 	r.api, err = httpapi.New(httpapi.Parts{
 		Registry: r.registry, Roster: r.roster, Ingest: r.ingest, Egress: r.egress, Store: r.store,
 		Auth: auth.NewAuthenticator(r.store, r.store.Secret(), proxies, time.Now),
-		OTA:  r.updates.coordinator, Catalog: r.updates.catalog, ImageServer: r.updates.images,
+		OTA:  r.updates.coordinator, Rollouts: r.updates.rollouts, Catalog: r.updates.catalog, ImageServer: r.updates.images,
 		Pages: web.Files(), Metrics: metrics, Version: versionText(), Logger: r.log,
 		Revoked: r.bus.recheck,
 	}, r.cfg)

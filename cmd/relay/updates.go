@@ -2,10 +2,12 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"time"
 
+	"camrelay/internal/config"
 	"camrelay/internal/homeassistant"
 	"camrelay/internal/mqtt"
 	"camrelay/internal/ota"
@@ -13,6 +15,7 @@ import (
 	"camrelay/internal/ota/catalog"
 	"camrelay/internal/ota/imageserver"
 	"camrelay/internal/ota/journal"
+	"camrelay/internal/ota/rollout"
 	"camrelay/internal/signing"
 	"camrelay/internal/stream"
 	"camrelay/internal/wire"
@@ -24,7 +27,9 @@ type updates struct {
 	images      *imageserver.Server
 	journal     *journal.Journal
 	coordinator *ota.Coordinator
-	bridge      *bridge.Bridge // nil without MQTT
+	rollouts    *rollout.Manager
+	planned     *journal.Journal // of rollouts
+	bridge      *bridge.Bridge   // nil without MQTT
 }
 
 // openUpdates makes the parts but for what needs MQTT and cameras.
@@ -45,7 +50,10 @@ func openUpdates(r *relay) (*updates, error) {
 		rate = -1 // no limit
 	}
 	u.images = imageserver.New(u.catalog, imageserver.Options{TotalRate: rate, MaxDownloads: o.Parallel + 2, Logger: r.log})
-	u.journal, err = journal.Open(filepath.Join(r.cfg.Data, "updates"))
+	if u.journal, err = journal.Open(filepath.Join(r.cfg.Data, "updates")); err != nil {
+		return nil, err
+	}
+	u.planned, err = journal.Open(filepath.Join(r.cfg.Data, "rollouts"))
 	return u, err
 }
 
@@ -57,22 +65,33 @@ func (r *relay) startUpdates(ctx context.Context) (err error) {
 		return fmt.Errorf("ota.window: %w", err)
 	}
 	window.SpareViewers = o.Window.SpareViewers
-	publisher := ota.Publisher(bridge.Silent{})
+	var publisher interface {
+		ota.Publisher
+		rollout.Publisher
+	} = bridge.Silent{}
 	if r.bus != nil {
-		u.bridge = bridge.New(r.bus.Bus, mqtt.Topics(r.cfg.MQTT.Topic), r.roster.IDs, r.log)
+		u.bridge = bridge.New(r.bus.Bus, mqtt.Topics(r.cfg.MQTT.Topic), r.log)
 		publisher = u.bridge
 	}
 	if u.coordinator, err = ota.New(ota.Options{
 		Images: u.catalog, Cameras: updatedCameras{r}, Publisher: publisher, Journal: u.journal, Secret: r.store.Secret(),
 		Host: o.Host, Relay: r.cfg.Name, Parallel: o.Parallel, PerDay: o.PerDay, Between: o.Between, Window: window, Logger: r.log,
+		Finished: func(j ota.Job) { u.rollouts.Finished(j) },
+	}); err != nil {
+		return err
+	}
+	if u.rollouts, err = rollout.New(rollout.Options{
+		Updates: u.coordinator, Images: u.catalog, Fleet: fleet{r}, Publisher: publisher, Journal: u.planned,
+		Window: window, Between: o.Between, Logger: r.log,
 	}); err != nil {
 		return err
 	}
 	r.registry.Observe(forgetful{u.coordinator})
 	r.ingest.SetOptions(r.ingestOptions(r.cfg))
 	u.coordinator.Start()
+	u.rollouts.Start()
 	if u.bridge != nil {
-		if err := u.bridge.Listen(u.coordinator); err != nil {
+		if err := u.bridge.Listen(u.coordinator, u.rollouts); err != nil {
 			return err
 		}
 		r.tasks.Go(func() { u.flush(ctx) })
@@ -85,6 +104,7 @@ func (r *relay) startUpdates(ctx context.Context) (err error) {
 		r.tasks.Go(func() { d.Run(ctx) })
 	}
 	r.tasks.Go(func() { u.coordinator.Run(ctx) })
+	r.tasks.Go(func() { u.rollouts.Run(ctx) })
 	r.tasks.Go(func() {
 		if err := u.catalog.Check(ctx); err != nil && ctx.Err() == nil {
 			r.log.Error("not all images could be checked", "err", err)
@@ -132,10 +152,13 @@ func (u *updates) close() error {
 	if u.images != nil {
 		u.images.Close()
 	}
-	if u.journal != nil {
-		return u.journal.Close()
+	var errs []error
+	for _, j := range []*journal.Journal{u.journal, u.planned} {
+		if j != nil {
+			errs = append(errs, j.Close())
+		}
 	}
-	return nil
+	return errors.Join(errs...)
 }
 
 // updatedCameras are the relay's cameras to the coordinator.
@@ -178,6 +201,41 @@ func (u updatedCameras) Viewers(camera string) int {
 func (u updatedCameras) Exists(camera string) bool {
 	_, ok := u.roster.Get(camera)
 	return ok
+}
+
+// fleet is the relay's cameras to rollouts.
+type fleet struct{ *relay }
+
+var _ rollout.Fleet = fleet{}
+
+// Cameras implements rollout.Fleet: a camera that is pulled has no firmware of
+// ours.
+func (f fleet) Cameras() []rollout.Camera {
+	var list []rollout.Camera
+	for _, id := range f.roster.IDs() {
+		if spec, ok := f.roster.Get(id); ok && spec.Kind == config.KindPush {
+			list = append(list, rollout.Camera{ID: id, Groups: spec.Groups})
+		}
+	}
+	return list
+}
+
+// Look implements rollout.Fleet.
+func (f fleet) Look(camera string) (rollout.Sight, bool) {
+	hub := f.registry.Get(camera)
+	if hub == nil {
+		return rollout.Sight{}, false
+	}
+	state, _ := hub.State()
+	c, pace := hub.Camera(), hub.Pace()
+	s := rollout.Sight{
+		Streaming: state == stream.Online || state == stream.Resting,
+		Resting:   pace.Resting(), FPS: c.FPS, Wanted: pace.FPS, Viewers: c.Viewers,
+	}
+	if c.Stats != nil && c.Stats.RSSI != nil {
+		s.RSSI = *c.Stats.RSSI
+	}
+	return s, true
 }
 
 // forgetful tells the coordinator of cameras that were removed.
