@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -183,6 +184,7 @@ func (c *Coordinator) refuse(camera string, t Trigger, code Code, detail string)
 
 // Ack takes what a camera says about its update.
 func (c *Coordinator) Ack(camera string, a wire.UpdateAck) {
+	a.Code, a.At, a.Firmware, a.Board, a.Chip = clean(a.Code), clean(a.At), clean(a.Firmware), clean(a.Board), clean(a.Chip)
 	if d := c.known(camera); d != nil {
 		d.do(func() { d.ack(a) })
 	}
@@ -190,6 +192,7 @@ func (c *Coordinator) Ack(camera string, a wire.UpdateAck) {
 
 // Hello takes what a camera says about itself when it connects.
 func (c *Coordinator) Hello(camera string, h wire.Hello) {
+	h.Firmware, h.Board, h.Chip, h.Slot, h.State, h.Reset = clean(h.Firmware), clean(h.Board), clean(h.Chip), clean(h.Slot), clean(h.State), clean(h.Reset)
 	d := c.desk(camera)
 	d.do(func() { d.hello(h) })
 }
@@ -372,6 +375,18 @@ func (c *Coordinator) token(order string) string {
 	mac := hmac.New(sha256.New, c.opt.Secret)
 	fmt.Fprintf(mac, "ota token %s", order)
 	return hex.EncodeToString(mac.Sum(nil)[:16])
+}
+
+// clean makes what a camera says fit for logs and for people: it is short, and
+// has nothing but visible ASCII.
+func clean(s string) string {
+	const most = 48
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r > '~' {
+			return '?'
+		}
+		return r
+	}, s[:min(len(s), most)])
 }
 
 // newID is the id of a job: it sorts by time.

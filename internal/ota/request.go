@@ -104,7 +104,7 @@ func (d *desk) install(t Trigger, source string) (Job, error) {
 func (d *desk) accept(t Trigger, source string, to Firmware) (Job, error) {
 	now := d.now()
 	j := &Job{
-		ID: newID(now), Camera: d.camera, Trigger: t.ID, By: t.By, Reason: t.Reason, Source: source, Force: t.Force,
+		ID: newID(now), Camera: d.camera, Trigger: t.ID, By: t.By, Reason: t.Reason, Rollout: t.Rollout, Source: source, Force: t.Force,
 		From: Firmware{Version: d.info.Firmware, Build: d.info.Build}, To: to,
 		Created: now, NotBefore: t.NotBefore, Deadline: t.Deadline, Attempt: 1,
 	}
@@ -191,7 +191,7 @@ func (d *desk) rateLimited() bool {
 func (d *desk) cancel(t Trigger) (Job, error) {
 	j := d.job
 	switch {
-	case j == nil:
+	case j == nil, t.Rollout != "" && j.Rollout != t.Rollout:
 		return Job{}, d.refuse(t, NothingToCancel, "")
 	case j.State == Cancelling:
 		return *j.clone(), nil

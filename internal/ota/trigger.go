@@ -43,6 +43,7 @@ type Trigger struct {
 	Replace   bool      // instead of a job that is running
 	Reason    string    // for people
 	By        string    // who, as they say
+	Rollout   string    // that asks; empty: a person. With Cancel, only its own job
 }
 
 // triggerJSON is a trigger as it comes.
