@@ -77,7 +77,8 @@ func (s *Selector) try(r *Record, step Step) error {
 	if !step.Trial {
 		return err
 	}
-	if _, damaged := err.(image.Reason); damaged || err == ErrNotThat {
+	_, damaged := err.(image.Reason)
+	if e, other := err.(Error); damaged || other && e == ErrNotThat { // comparing interfaces costs the selector 9 KiB
 		_ = s.mark(offRejected) // if that fails, it is found damaged again next time
 	}
 	if err != nil {

@@ -21,63 +21,66 @@ type wanted struct {
 	fpsSet  bool
 }
 
-// obey does what a text of the relay says.
-func (e *Engine) obey(p []byte) {
-	var (
-		kind [12]byte
-		n    int
-		id   int64
-		r    = json.Read(p)
-	)
-	pace := struct{ milliHertz, still int64 }{-1, -1}
-	known := false
+// command is what a text of the relay says, but for settings and updates.
+type command struct {
+	kind              [12]byte // cut off, if it is one that nobody knows
+	size              int      // of kind
+	id                int64    // 0: none
+	milliHertz, still int64    // -1: not said; still is in nanoseconds
+}
+
+func (c *command) read(p []byte) {
+	*c = command{milliHertz: -1, still: -1}
+	r := json.Read(p)
 	for r.Next() {
 		switch {
 		case r.Is("t"):
-			s, ok := r.String(kind[:])
-			if ok {
-				n = copy(kind[:], s)
+			if s, ok := r.String(c.kind[:]); ok {
+				c.size = copy(c.kind[:], s)
 			}
 		case r.Is("id"):
 			if v, ok := r.Int(0, 1<<32-1); ok {
-				id = v
+				c.id = v
 			}
 		case r.Is("fps"):
 			if v, ok := r.Milli(0, 1<<40); ok {
-				pace.milliHertz = min(v, maxFPS*1000)
+				c.milliHertz = min(v, maxFPS*1000)
 			}
 		case r.Is("still"):
 			if v, ok := r.Milli(0, 1<<40); ok {
-				pace.still = min(v, maxStill) * millisecond
+				c.still = min(v, maxStill) * millisecond
 			}
 		}
 	}
-	switch t := kind[:n]; {
-	case text.Equal(t, "ota"):
+}
+
+func (c *command) is(kind string) bool { return text.Equal(c.kind[:c.size], kind) }
+
+// obey does what a text of the relay says.
+func (e *Engine) obey(p []byte) {
+	var c command
+	c.read(p)
+	switch {
+	case c.is("ota"):
 		e.updater.Command(e.now, p)
 		return
-	case text.Equal(t, "set"):
-		e.change(id, p)
+	case c.is("set"):
+		e.change(c.id, p)
 		return
-	case text.Equal(t, "pace"):
-		if pace.milliHertz < 0 || pace.still < 0 {
-			e.answer(id, []byte("pace needs fps and still, 0 or more"))
-			return
-		}
-		e.streamer.Pace(pace.milliHertz, pace.still)
-		known = true
-	case text.Equal(t, "pause"):
+	case c.is("pace") && min(c.milliHertz, c.still) < 0:
+		e.answer(c.id, []byte("pace needs fps and still, 0 or more"))
+		return
+	case c.is("pace"):
+		e.streamer.Pace(c.milliHertz, c.still)
+	case c.is("pause"):
 		e.streamer.Pause()
-		known = true
-	case text.Equal(t, "resume"):
+	case c.is("resume"):
 		e.streamer.Resume()
-		known = true
+	default:
+		e.answer(c.id, []byte("command not known"))
+		return
 	}
-	if known {
-		e.answer(id, nil)
-	} else {
-		e.answer(id, []byte("command not known"))
-	}
+	e.answer(c.id, nil)
 }
 
 // change is a command set: it is answered with what is in force of what it

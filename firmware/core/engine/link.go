@@ -1,8 +1,6 @@
 package engine
 
-import (
-	"camrelay/firmware/core/update"
-)
+import "camrelay/firmware/core/update"
 
 // link is the supervision of the network.
 type link struct {
@@ -25,11 +23,21 @@ func (e *Engine) stepLink() {
 	}
 }
 
-// prove collects what a new image has to show.
-func (e *Engine) prove() {
+// stepTrial lets a new image prove itself. One that has is none that crashes: the
+// starts that count as such were those of the image before.
+func (e *Engine) stepTrial() {
 	if !e.trial.Active() {
 		return
 	}
+	e.prove()
+	e.trial.Step(e.now, e.proof)
+	if e.updater.Mode() == update.Normal {
+		e.board.System.Stayed()
+	}
+}
+
+// prove collects what a new image has to show.
+func (e *Engine) prove() {
 	if e.link.up {
 		e.proof |= update.Linked
 	}

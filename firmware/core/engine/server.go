@@ -54,8 +54,10 @@ func (e controlled) Status(w *json.Writer, all bool) {
 // Set implements control.Device. The relay is told what is in force.
 func (e controlled) Set(settings []byte, save bool, why []byte) []byte {
 	r := json.Read(settings)
-	if why := e.apply(&r, why[:0]); why != nil {
-		return why
+	if first := r; !save || first.Next() { // {"save":true} alone saves what is in force
+		if why := e.apply(&r, why[:0]); why != nil {
+			return why
+		}
 	}
 	e.out.hello = e.stream.open
 	if save {

@@ -67,6 +67,9 @@ func TestServer(t *testing.T) {
 		t.Error(status)
 	}
 	took := r.until(3*time.Second, "a restart", func() bool { return r.sys.resets > 0 })
+	if !r.sys.stayed {
+		t.Error("it counts as a crash")
+	}
 	if relay.read(); r.e.control.Open() != 0 || r.e.client.State() == wsclient.Open || relay.code != 1001 {
 		t.Errorf("after %v there are %d clients, and the relay is %v", took, r.e.control.Open(), r.e.client.State())
 	}

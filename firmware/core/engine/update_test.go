@@ -136,7 +136,7 @@ func TestUpdate(t *testing.T) {
 	if !ok || choice.Slot != boot.B || !choice.Trial {
 		t.Fatalf("%+v", choice)
 	}
-	r.sys.slot = choice.Slot
+	r.sys.slot, r.sys.stayed = choice.Slot, false
 	r.restart(hal.Software)
 	s.calls = 0
 	s.serve(5*time.Second, func() bool { return s.calls == 2 }) // the probe, in two parts
@@ -148,6 +148,9 @@ func TestUpdate(t *testing.T) {
 		t.Errorf("%+v", a)
 	}
 	relay.fresh(5)
+	if !r.sys.stayed {
+		t.Error("the start counts as a crash")
+	}
 	var log boot.Log
 	r.must(log.Open(r.flash, boot.RecordsOffset))
 	var h image.Header

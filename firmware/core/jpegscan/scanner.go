@@ -62,8 +62,10 @@ type Scanner struct {
 	width, height uint16
 }
 
-// Reset waits for the first byte of the next picture.
-func (s *Scanner) Reset() { *s = Scanner{} }
+// Reset waits for the first byte of the next picture. The other fields are set
+// before they are read; clearing all at once would be a memset, which an interrupt
+// must not call.
+func (s *Scanner) Reset() { s.state, s.scanned, s.width, s.height = first, false, 0, 0 }
 
 // Size is the picture's in pixels, 0 before its frame header has come.
 func (s *Scanner) Size() (width, height uint16) {

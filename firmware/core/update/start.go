@@ -51,11 +51,13 @@ func (u *Updater) resume() {
 // the log say that the running image is what is to run.
 func (u *Updater) conclude(ended code) {
 	o := u.state.outcome
-	if r, back := u.log.CameBack(u.slot); back {
+	r, back := u.log.CameBack(u.slot)
+	switch {
+	case back && o.tried(&r):
 		o = outcome{phase: RolledBack, code: whyBack(&r, ended), untold: true}
-	} else if o.phase == Accepted && o.build == u.running.Build {
+	case o.phase == Accepted && (back || o.build == u.running.Build):
 		o = outcome{phase: Failed, at: StreamClosed, code: restarted, untold: true}
-	} else if o.phase == Accepted {
+	case o.phase == Accepted:
 		o = outcome{phase: Confirmed, untold: true} // and the power went before that was kept
 	}
 	_ = u.state.raise(u.running.Floor)
@@ -74,6 +76,13 @@ func (u *Updater) conclude(ended code) {
 		u.seq++
 		u.last.seq = u.seq
 	}
+}
+
+// tried reports whether the image that came back, which r is about, is that of
+// the last job: not if that job ended before, or has not come so far yet while
+// the image that came back is one that had confirmed itself long ago.
+func (o *outcome) tried(r *boot.Record) bool {
+	return o.phase == Confirmed || o.phase == 0 || o.phase == Accepted && r.State() != boot.Confirmed
 }
 
 // whyBack says why another image than the one of the newest record runs: what

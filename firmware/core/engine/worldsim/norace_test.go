@@ -1,0 +1,6 @@
+//go:build !race
+
+package worldsim
+
+// slow makes worlds shorter.
+const slow = false
