@@ -9,6 +9,6 @@ import (
 //go:embed index.html assets
 var files embed.FS
 
-// Files returns the pages: index.html, which answers every page address (/, /cameras/{id}, /login, /add, /settings), and the directory
+// Files returns the pages: index.html, which answers every page address (/, /cameras/{id}, /login, /add, /updates, /settings), and the directory
 // assets, to be served below /assets/.
 func Files() fs.FS { return files }

@@ -13,7 +13,7 @@ import (
 
 // maxBytes bounds the pages: they are loaded over a phone's connection, and by
 // relays that have no fast one either.
-const maxBytes = 150 << 10
+const maxBytes = 200 << 10
 
 var (
 	reference = regexp.MustCompile(`(?:src|href)="([^"]*)"`)

@@ -23,6 +23,7 @@ import (
 	"camrelay/internal/ota"
 	"camrelay/internal/ota/catalog"
 	"camrelay/internal/ota/imageserver"
+	"camrelay/internal/ota/rollout"
 	"camrelay/internal/roster"
 	"camrelay/internal/store"
 	"camrelay/internal/stream"
@@ -37,6 +38,7 @@ type Parts struct {
 	Store    *store.Store
 	Auth     *auth.Authenticator
 	OTA      *ota.Coordinator
+	Rollouts *rollout.Manager
 	Catalog  *catalog.Catalog
 	// ImageServer gives the catalog's images to cameras.
 	ImageServer *imageserver.Server
@@ -132,7 +134,7 @@ func (a *API) routes() {
 	a.get("/api/v1/cameras", a.viewer(a.listCameras))
 	e.POST("/api/v1/cameras", a.admin(a.createCamera))
 	a.get("/api/v1/cameras/:camera", a.viewer(a.getCamera))
-	e.PATCH("/api/v1/cameras/:camera", a.admin(a.renameCamera))
+	e.PATCH("/api/v1/cameras/:camera", a.admin(a.changeCamera))
 	e.DELETE("/api/v1/cameras/:camera", a.admin(a.deleteCamera))
 	e.POST("/api/v1/cameras/:camera/key", a.admin(a.createKey))
 	e.PATCH("/api/v1/cameras/:camera/settings", a.admin(a.changeSettings))
@@ -151,6 +153,12 @@ func (a *API) routes() {
 	e.POST(imagesPath, a.admin(a.addImage))
 	a.get("/api/v1/ota/images/:sha", a.admin(a.getImage))
 	e.DELETE("/api/v1/ota/images/:sha", a.admin(a.deleteImage))
+	a.get("/api/v1/ota/rollouts", a.everyCamera(a.listRollouts))
+	e.POST("/api/v1/ota/rollouts", a.admin(a.createRollout))
+	a.get("/api/v1/ota/rollouts/:id", a.everyCamera(a.getRollout))
+	e.POST("/api/v1/ota/rollouts/:id/pause", a.admin(a.changeRollout(a.Rollouts.Pause)))
+	e.POST("/api/v1/ota/rollouts/:id/resume", a.admin(a.changeRollout(a.Rollouts.Resume)))
+	e.POST("/api/v1/ota/rollouts/:id/cancel", a.admin(a.changeRollout(a.Rollouts.Cancel)))
 	a.get("/ota/images/:file", a.image)
 	a.get("/ota/probe", a.probe)
 	e.POST("/ota/cameras/:camera/report", a.report)
@@ -161,7 +169,7 @@ func (a *API) routes() {
 	a.get("/readyz", a.readyz)
 	a.get("/metrics", a.metrics)
 
-	for _, page := range []string{"/", "/login", "/add", "/settings", "/cameras/:camera"} {
+	for _, page := range []string{"/", "/login", "/add", "/updates", "/settings", "/cameras/:camera"} {
 		a.get(page, a.page)
 	}
 	a.get("/assets/*", a.asset)

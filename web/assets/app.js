@@ -8,8 +8,11 @@ import { LoginView, takeToken } from "./login.js";
 import { Announcer, LinkNotice, Toast } from "./notices.js";
 import { SettingsView } from "./settings.js";
 import { SingleView } from "./single.js";
+import { UpdatesView } from "./updates.js";
 
 const RETRY_MS = 3000;
+/** The pages that stand for themselves, by their address; everything else is the grid. */
+const VIEWS = { add: AddView, updates: UpdatesView, settings: SettingsView };
 
 /** What the views share: who is signed in, the live connection, and ways to move and to speak. */
 class App {
@@ -81,6 +84,7 @@ class App {
       this.#place,
       h("nav.links", { "aria-label": "Pages" },
         this.admin && h("a", { href: "/add" }, "Add camera"),
+        h("a", { href: "/updates" }, "Updates"),
         h("a", { href: "/settings" }, "Settings"),
         h("button.quiet.help", { type: "button", "aria-label": "Keys", onclick: showHelp }, "?")));
     this.#notice = new LinkNotice(this.live);
@@ -104,7 +108,7 @@ class App {
     this.#bar.hidden = page === "cameras";
     for (const a of this.#bar.querySelectorAll("a")) attr(a, "aria-current", a.pathname === location.pathname ? "page" : null);
     if (page === "cameras") this.lastCamera = id;
-    this.#show(page === "cameras" ? new SingleView(this, id) : page === "add" ? new AddView(this) : page === "settings" ? new SettingsView(this) : new GridView(this));
+    this.#show(page === "cameras" ? new SingleView(this, id) : new (VIEWS[page] ?? GridView)(this));
   }
 
   #show(view) {
@@ -137,7 +141,7 @@ class App {
 
 /** Splits a path into the page's name ("" if there is none) and a camera id. */
 function route(path) {
-  const m = /^\/(?:(login|add|settings)|(cameras)\/([a-z0-9][a-z0-9-]*))?$/.exec(path);
+  const m = /^\/(?:(login|add|updates|settings)|(cameras)\/([a-z0-9][a-z0-9-]*))?$/.exec(path);
   return m ? [m[1] ?? m[2] ?? "grid", m[3] ?? ""] : ["", ""];
 }
 

@@ -25,11 +25,11 @@ export function dialog(title, build) {
 }
 
 /** Asks before something that cannot be undone. Resolves with true only if it was agreed to. */
-export async function confirm(title, sentence, action) {
+export async function confirm(title, sentence, action, otherwise = "Cancel") {
   const yes = await dialog(title, (close) => [
     h("p", sentence),
     h("div.actions",
-      h("button", { type: "button", onclick: () => close(false), autofocus: true }, "Cancel"),
+      h("button", { type: "button", onclick: () => close(false), autofocus: true }, otherwise),
       h("button.danger", { type: "button", onclick: () => close(true) }, action)),
   ]);
   return yes === true;

@@ -13,7 +13,7 @@ export function h(selector, ...rest) {
     else if (name === "data") Object.assign(el.dataset, value);
     else el.setAttribute(name, value === true ? "" : value);
   }
-  el.append(...rest.flat().filter((c) => c !== null && c !== undefined && c !== false));
+  el.append(...rest.flat(Infinity).filter((c) => c !== null && c !== undefined && c !== false));
   return el;
 }
 

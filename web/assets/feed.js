@@ -10,8 +10,12 @@ export class Feed {
   meter = new Meter();
   surfaces = new Set();
   stream = null;
+  /** The last state of the camera. */
+  state = "";
   /** The picture that stands on the surfaces, also when the connection is lost. */
   shown = null;
+  /** Frames that the relay received before, ms on its clock, are from before the camera was updated. */
+  #notBefore = 0;
   #waiting = null;
   #ready = null;
   #decoding = false;
@@ -33,11 +37,20 @@ export class Feed {
     return rates.includes(0) ? 0 : Math.max(0, ...rates);
   }
 
+  /** Takes a frame for the screen; false if it is too old for that. */
   push(frame) {
+    if (frame.received < this.#notBefore) return false;
     this.meter.arrived(frame, this.maxFps > 0);
     if (this.#waiting) this.meter.lost();
     this.#waiting = frame;
     this.#decode();
+    return true;
+  }
+
+  /** The camera has come back from an update, at `since` on the relay's clock, ms: what was there before is not shown as live any more. */
+  renew(since) {
+    this.#notBefore = since;
+    this.restart();
   }
 
   /** Paints the decoded frame and returns it, or null if there is none. */

@@ -52,6 +52,12 @@ export function moment(at, now = Date.now()) {
   return `${t.getDate()} ${MONTHS[t.getMonth()]}${year} ${clock}`;
 }
 
+/** A moment of a log: 12:04:31. */
+export function clock(at) {
+  const t = new Date(at);
+  return `${two(t.getHours())}:${two(t.getMinutes())}:${two(t.getSeconds())}`;
+}
+
 /** “since 12:04 (3 min)”. */
 export const since = (at, now = Date.now()) => `since ${moment(at, now)} (${duration(now - at)})`;
 

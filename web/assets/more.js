@@ -24,6 +24,7 @@ export async function moreDialog(ctx, camera, { transport, onTransport }) {
           h("div.links",
             act("Rename", rename),
             act("Share link", share),
+            h("a.button", { href: "/updates", onclick: () => close() }, "Firmware updates"),
             camera.kind === "push" && act("New key", newKey),
             act("Remove", remove, ".danger"))),
     ];

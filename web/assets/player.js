@@ -124,12 +124,14 @@ export class Player {
     }
   }
 
-  /** Notes a camera's stream number; true if something changed that people wait for: its state or its settings. */
-  #know({ id, stream, state, settings }) {
+  /** Notes a camera's stream number; true if something changed that people wait for: its state, with the reason for it, or its settings. */
+  #know({ id, stream, state, reason, since, settings }) {
     const feed = this.#feed(id);
+    if (feed.state === "updating" && state !== "updating") feed.renew(since / 1000);
+    feed.state = state;
     feed.stream = stream;
     this.#streams.set(stream, feed);
-    const told = JSON.stringify([state, settings]);
+    const told = JSON.stringify([state, reason, settings]);
     const changed = this.#states.get(id) !== told;
     this.#states.set(id, told);
     return changed;
@@ -145,8 +147,7 @@ export class Player {
 
   #frame(frame) {
     const feed = this.#streams.get(frame.stream);
-    if (feed?.watched) feed.push(frame);
-    else this.#socket.ack([frame]);
+    if (!feed?.watched || !feed.push(frame)) this.#socket.ack([frame]);
   }
 
   #paintSoon(feed) {

@@ -7,6 +7,7 @@ import { saveSnapshot } from "./snapshot.js";
 import { describe, sentence } from "./status.js";
 import { recall, remember } from "./store.js";
 import { choose } from "./transports.js";
+import { UpdatePanel } from "./updatepanel.js";
 import { mark, Veil } from "./veil.js";
 
 /** One camera. With ctx.shared there is nothing but its picture and name. */
@@ -18,6 +19,7 @@ export class SingleView {
   #veil = new Veil();
   #overlay = new Overlay();
   #controls = null;
+  #firmware = null;
   #name = h("h1", { tabindex: "-1" });
   #status = h("p.status");
   #buttons = {};
@@ -32,10 +34,11 @@ export class SingleView {
     this.#stage.dataset.camera = id;
     this.#stage.append(this.#veil.el);
     if (ctx.admin && !ctx.shared) this.#controls = new Controls(ctx, id);
+    if (!ctx.shared) this.#firmware = new UpdatePanel(ctx, id);
     const back = ctx.shared ? null : h("a.back", { href: "/", "aria-label": "All cameras" }, "‹ Cameras");
     this.el = h("main.single",
       h("header.bar", back, h("div.title", this.#name, this.#status), h("div.tools", this.#tools())),
-      h("div.work", h("div.view", this.#stage, this.#overlay.el), this.#controls?.el));
+      h("div.work", h("div.view", this.#stage, this.#overlay.el), this.#firmware?.el, this.#controls?.el));
     this.#showOverlay(recall("overlay", "on") === "on" && !ctx.shared);
     this.#showControls(false);
   }
@@ -51,6 +54,7 @@ export class SingleView {
     live.addEventListener("link", this.#relink);
     this.#connect();
     this.#update();
+    this.#firmware?.mount();
     this.#name.focus({ preventScroll: true });
   }
 
@@ -60,6 +64,7 @@ export class SingleView {
     live.removeEventListener("figures", this.#tick);
     live.removeEventListener("link", this.#relink);
     this.#session?.close();
+    this.#firmware?.close();
     if (document.fullscreenElement) document.exitFullscreen();
   }
 
@@ -122,6 +127,7 @@ export class SingleView {
     this.#status.classList.toggle("attention", status.attention);
     attr(this.#stage, "aria-label", `${camera?.name || this.#id}: ${sentence(status)}`);
     this.#controls?.update(camera);
+    this.#firmware?.update(camera);
     const { width, height } = figures ?? camera ?? {};
     if (width && height) this.#stage.style.setProperty("--ratio", `${width} / ${height}`);
     if (this.#buttons.more) this.#buttons.more.disabled = !camera;

@@ -13,10 +13,11 @@ const OLD_MS = 10_000;
  * @param {{state: string, problem?: string}} link the connection to the relay (Live.link); that it is lost is said once, not by every camera
  * @param {number} now the page's wall clock, ms
  * @param {number} offset the relay's wall clock minus the page's, ms
- * @returns {{state: string, word: string, detail: string, reason: string, attention: boolean, live: boolean}}
+ * @returns {{state: string, word: string, detail: string, reason: string, attention: boolean, live: boolean, percent: number|null}} percent is how
+ *   much of an update has come
  */
 export function describe(camera, figures, link, now, offset = 0) {
-  const say = (state, word, detail = "", more = {}) => ({ state, word, detail, reason: "", attention: false, live: false, ...more });
+  const say = (state, word, detail = "", more = {}) => ({ state, word, detail, reason: "", attention: false, live: false, percent: null, ...more });
   if (link.state === "lost") return say("lost", "Not live", link.problem === "blocked" ? "open it to watch by MJPEG" : "no connection to the relay");
   if (link.state !== "open") return say("connecting", "Connecting");
   if (!camera) return say("unknown", "No such camera", "it may have been removed", { attention: true });
@@ -31,15 +32,26 @@ export function describe(camera, figures, link, now, offset = 0) {
     case "stale":
       return say("stale", "No picture", at(camera.last_frame || camera.since), { reason, attention: true });
     case "updating":
-      return say("updating", "Updating", at(camera.since), { reason });
+      return updating(camera, say, at);
     default:
       return say("offline", "Offline", at(camera.since), { reason, attention: camera.last_frame > 0 });
   }
 }
 
+/** The relay's reason reads like “updating to 1.5.0: 37 %, back in about 20 s”. */
+function updating({ reason = "", since: start }, say, at) {
+  const percent = Number(/: (\d+) %/.exec(reason)?.[1] ?? NaN);
+  const more = { percent: Number.isFinite(percent) ? percent : null };
+  if (reason.startsWith("updating ")) return say("updating", "Updating", reason.slice(9), more);
+  if (reason.startsWith("update cancelled: ")) return say("updating", "Update cancelled", reason.slice(18));
+  return say("updating", "Updating", at(start), { reason });
+}
+
 function online(camera, figures, say) {
   if (!figures) return say("waiting", "Waiting", "for a picture");
   const patience = Math.max(QUIET_MS, camera.fps > 0 ? 3000 / camera.fps : 0);
+  // A transport that does not see single frames shows what was there before the camera came back.
+  if (figures.seq === null && camera.last_frame < camera.since) return say("waiting", "Waiting", "for a new picture");
   if (figures.quiet > patience) return say("waiting", "No picture", `for ${Math.floor(figures.quiet / 1000)} s`, { attention: true });
   if (figures.age > Math.max(OLD_MS, patience)) return say("waiting", "Waiting", "for a new picture");
   return say("live", "Live", "", { live: true });

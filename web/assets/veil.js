@@ -5,7 +5,8 @@ export class Veil {
   #word = h("strong");
   #detail = h("span.detail");
   #reason = h("span.reason");
-  el = h("div.veil", h("p", this.#word, " ", this.#detail, " ", this.#reason));
+  #bar = h("progress", { max: 100, "aria-hidden": "true", hidden: true });
+  el = h("div.veil", h("p", this.#word, " ", this.#detail, " ", this.#reason, this.#bar));
 
   /** Shows a status of describe(). */
   show(status) {
@@ -13,6 +14,8 @@ export class Veil {
     text(this.#word, status.word);
     text(this.#detail, status.detail);
     text(this.#reason, status.reason);
+    this.#bar.hidden = status.percent === null;
+    if (status.percent !== null) this.#bar.value = status.percent;
     this.el.classList.toggle("attention", status.attention);
   }
 }

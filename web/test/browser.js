@@ -1,8 +1,10 @@
 // Tests of what needs a browser: decoding, painting, and the whole way of a frame through the Player.
 
 import { Feed } from "../assets/feed.js";
+import { JobView } from "../assets/jobview.js";
 import { Surface } from "../assets/painter.js";
 import { Player } from "../assets/player.js";
+import { Poller } from "../assets/poll.js";
 import { equal, test } from "./check.js";
 
 const canvas = (w, h) => Object.assign(document.createElement("canvas"), { width: w, height: h });
@@ -79,6 +81,24 @@ test("after a reconnection no old frame is painted", async () => {
   feed.push(frame(9, data));
   await next;
   equal(feed.paint(0).seq, 9);
+  feed.close();
+});
+
+test("after an update no picture from before is painted", async () => {
+  const ready = signal();
+  const feed = new Feed({ ready: ready.call, broken: () => {} });
+  const data = await jpeg("#f00");
+  const first = ready.wait();
+  equal(feed.push({ ...frame(1, data), received: 1000 }), true);
+  await first;
+  feed.paint(0);
+  feed.renew(5000);
+  equal(feed.meter.figures(1, 0), null, "what was painted before is no sign of life");
+  equal(feed.push({ ...frame(2, data), received: 4999 }), false);
+  const next = ready.wait();
+  equal(feed.push({ ...frame(3, data), received: 5000 }), true);
+  await next;
+  equal(feed.paint(2).seq, 3);
   feed.close();
 });
 
@@ -174,11 +194,72 @@ test("a frame goes from the socket to the screen and is acknowledged when it is 
     wire.say(message(42, new Uint8Array([0xff, 0xd8, 0, 0xff, 0xd9])));
     equal(new DataView(await wire.until((m) => m instanceof ArrayBuffer)).getUint32(8), 42, "a damaged frame is acknowledged too");
 
+    const camera = (state, since) => wire.say({ t: "camera", camera: { id: "door", stream: 7, state, since } });
+    camera("updating", 0);
+    camera("online", (Date.now() + 60_000) * 1000);
+    wire.sent = [];
+    wire.say(message(43, await jpeg("#0f0")));
+    equal(new DataView(await wire.until((m) => m instanceof ArrayBuffer)).getUint32(8), 43, "a frame from before the update is acknowledged");
+    equal(at(c, 32, 24), [0, 0, 1], "and not painted");
+
     player.handle({ t: "close" });
     equal(wire.closed, true);
     equal(posts.filter((p) => p.t === "link").map((p) => p.link.state), ["connecting", "open", "off"]);
   } finally {
     player.handle({ t: "close" });
     globalThis.WebSocket = real;
+  }
+});
+
+test("a job is drawn, goes on in place, and tells a script-like version as text", () => {
+  const view = new JobView({ live: { offset: 0 }, admin: true });
+  const steps = [{ name: "queued", at: "2026-11-20T12:00:00Z" }, { name: "precheck", at: "2026-11-20T12:00:01Z" }];
+  const job = { id: "a", camera: "door", from: { version: "<b>1</b>" }, to: { version: "2", size: 10_000 }, state: "preparing", steps, entered: steps[1].at, by: "<i>me</i>" };
+  const step = (name) => view.el.querySelector(`[data-step=${name}]`);
+  const current = () => [...view.el.querySelectorAll("[aria-current=step]")].map((e) => e.dataset.step);
+  view.update(job);
+  equal([current(), view.el.querySelectorAll("b, i").length], [["stream"], 0]);
+  const before = step("download");
+  view.update({ ...job, state: "downloading", offset: 5000, steps: steps.concat({ name: "downloading", at: steps[1].at }) });
+  equal([current(), before === step("download"), before.querySelector("progress").value], [["download"], true, 50]);
+  equal(view.el.querySelector(".danger").hidden, false, "it can be cancelled");
+  equal(view.el.querySelectorAll(".log li").length, 3);
+  view.update({ ...job, state: "failed", ended: steps[1].at, text: "door: it failed.", steps: steps.concat({ name: "failed", at: steps[1].at }) });
+  equal([current(), step("confirm"), step("outcome").dataset.state, step("stream").dataset.state], [[], null, "ended", "failed"]);
+  equal([view.el.querySelector(".danger").hidden, view.el.querySelector(".outlook").hidden, view.el.querySelector(".hint").textContent], [true, true, "It failed."]);
+  const other = [1, 2, 3, 4, 5].map(() => ({ name: "queued:retry", at: steps[0].at }));
+  view.update({ ...job, id: "b", state: "queued", steps: other });
+  equal([view.el.querySelectorAll(".log li").length, current(), step("outcome")], [5, ["queued"], null], "another job");
+  equal(view.el.querySelector(".log").textContent.includes("Accepted"), false, "the other job's log is gone");
+});
+
+test("a poller asks fast while something runs, slowly else, and once more if it was told to while it asked", async () => {
+  const real = globalThis.setTimeout;
+  const delays = [];
+  let answer;
+  const asked = [];
+  const poller = new Poller(() => new Promise((resolve) => asked.push((answer = resolve))), { fast: 1, slow: 99 });
+  const settle = async () => { for (let i = 0; i < 10; i++) await null; };
+  globalThis.setTimeout = (_, ms) => delays.push(ms);
+  try {
+    poller.start();
+    answer(true);
+    await settle();
+    poller.soon();
+    poller.soon(); // while it asks
+    answer(false);
+    await settle();
+    equal([asked.length, delays], [3, [1]], "asked once more, at once");
+    answer(false);
+    await settle();
+    equal(delays, [1, 99]);
+    poller.soon();
+    poller.stop();
+    answer(true);
+    await settle();
+    equal([asked.length, delays], [4, [1, 99]], "stopped");
+  } finally {
+    globalThis.setTimeout = real;
+    poller.stop();
   }
 });

@@ -1,4 +1,6 @@
+import { fitting } from "../assets/ask.js";
 import { Backoff } from "../assets/backoff.js";
+import { sentence as stands } from "../assets/camerarow.js";
 import { Clock } from "../assets/clock.js";
 import { Commander } from "../assets/commander.js";
 import * as format from "../assets/format.js";
@@ -6,9 +8,11 @@ import { idError, suggestId } from "../assets/ident.js";
 import { contain, fitGrid } from "../assets/layout.js";
 import { Meter } from "../assets/meter.js";
 import { COMMON, MORE, offered } from "../assets/parameters.js";
+import { waveNames } from "../assets/rollouts.js";
 import { hostError, isLoopback, pushLines, splitHost } from "../assets/snippets.js";
 import { Series } from "../assets/spark.js";
 import { describe, sentence } from "../assets/status.js";
+import { download, heapText, isBad, isCancellable, isFinal, isRunning, journal, outlook, plain, RESULTS, timeline } from "../assets/timeline.js";
 import { decodeFrame, encodeAcks, gap } from "../assets/wire.js";
 import { equal, near, test } from "./check.js";
 
@@ -319,4 +323,151 @@ test("addresses of the relay", () => {
   equal(["relay:8080", "[fd00::1]", "10.0.0.1"].map(hostError), ["", "", ""]);
   equal(["", "http://relay", "a b", "relay:99999", "relay:0"].every((host) => hostError(host) !== ""), true);
   equal(["localhost:8080", "127.0.0.1", "[::1]:8080", "relay.localhost", "192.168.1.2:8080", "localhost.example"].map(isLoopback), [true, true, true, true, false, false]);
+});
+
+test("what the relay says of an update lies over the picture", () => {
+  const over = (reason) => describe({ ...camera, state: "updating", reason }, { quiet: 0 }, open, now);
+  const { word, detail, reason, percent, live } = over("updating to 1.5.0: 37 %, back in about 20 s");
+  equal([word, detail, reason, percent, live], ["Updating", "to 1.5.0: 37 %, back in about 20 s", "", 37, false]);
+  equal(over("updating to 1.5.0: preparing, back in about 20 s").percent, null);
+  equal(sentence(over("update cancelled: going back to pictures")), "Update cancelled going back to pictures");
+  equal(over("the camera has not come back from its restart yet").reason, "the camera has not come back from its restart yet");
+  equal(/^Updating since /.test(sentence(over(""))), true);
+});
+
+test("a transport without frame numbers waits for a picture from after the update", () => {
+  const image = { quiet: 0, seq: null, age: null };
+  equal(describe({ ...camera, last_frame: 1e15 - 1 }, image, open, now).live, false);
+  equal(describe({ ...camera, last_frame: 1e15 + 1 }, image, open, now).live, true);
+});
+
+const at = (s) => new Date(Date.UTC(2026, 10, 20, 12) + s * 1000).toISOString();
+const MARKS = [
+  ["queued", 0], ["precheck", 2], ["preparing:announced", 2], ["preparing:ordered", 3], ["preparing:accepted", 3.1], ["preparing:stream_closed", 3.5],
+  ["preparing:server_stopped", 4], ["ready", 5], ["ready:header_ok", 6], ["downloading", 6], ["verifying", 16], ["verifying:verified", 17],
+  ["activated", 17.5], ["rebooting", 18], ["confirming", 21], ["confirming:streaming", 22], ["succeeded", 23],
+];
+
+/** A job as it is after a number of marks. */
+function job(n, more = {}) {
+  const steps = MARKS.slice(0, n).map(([name, s]) => ({ name, at: at(s) }));
+  const [name, s] = MARKS[n - 1];
+  const [state, step] = name.split(":");
+  return {
+    id: "j", camera: "door", from: { version: "1.4.0", build: 4 }, to: { version: "1.5.0", build: 5, size: 1_000_000 },
+    state, step, steps, created: at(0), entered: at(MARKS.find((m) => m[0].split(":")[0] === state)[1]), stepped: at(s), attempt: 1, ...more,
+  };
+}
+
+const KEYS = ["queued", "stream", "server", "memory", "header", "download", "verify", "activate", "restart", "trial", "confirm"];
+const drawn = (j, s = 30) => timeline(j, Date.parse(at(s)));
+const states = (j) => drawn(j).map((x) => x.state[0]).join("");
+
+test("an update's steps are done one after the other, one is now, and the others come", () => {
+  const done = MARKS.map((_, i) => states(job(i + 1)));
+  equal(done.map((s) => s.indexOf("n")), [0, 1, 1, 1, 1, 2, 3, 4, 5, 5, 6, 7, 8, 8, 9, 10, -1], "the first that is not done");
+  for (const s of done.slice(0, -1)) equal(/^d*n+$/.test(s), true, s);
+  equal(drawn(job(10)).map((x) => x.state), ["done", "done", "done", "done", "done", "now", "next", "next", "next", "next", "next"]);
+  equal(drawn(job(17)).map((x) => x.key), KEYS);
+  equal(states(job(17)), "ddddddddddd");
+});
+
+test("a step has its time and how long it took", () => {
+  const list = drawn(job(17));
+  equal(list.map((x) => x.took), [2000, 1500, 500, 1000, 1000, 10_000, 1000, 500, 3500, 1000, 1000]);
+  equal(list[5].at, Date.parse(at(16)));
+  equal(drawn(job(10), 9).find((x) => x.state === "now").took, 3000, "so far");
+});
+
+test("words of the camera that were lost leave a step without a time", () => {
+  const j = job(14);
+  j.steps = j.steps.filter(({ name }) => !["preparing:server_stopped", "verifying:verified", "activated"].includes(name));
+  const list = drawn(j);
+  equal(list.map((x) => x.state[0]).join(""), "ddddddddnnn");
+  equal([list[2].at, list[3].at, list[3].took], [null, Date.parse(at(5)), null]);
+  equal([list[6].at, list[7].at, list[7].took], [null, Date.parse(at(18)), null]);
+});
+
+test("an attempt that begins anew forgets the one before", () => {
+  const again = job(12, { retries: 1 });
+  again.steps.push({ name: "queued:retry", at: at(60) }, { name: "precheck", at: at(61) });
+  again.state = "precheck";
+  const list = drawn(again, 70);
+  equal([list[0].took, list[0].note, list[1].state, list[5].state], [1000, "Tried once more", "now", "next"]);
+  const clean = job(8, { clean: true, state: "preparing", step: "restarting" });
+  clean.steps.push({ name: "preparing:restarting", at: at(8) });
+  equal(drawn(clean).map((x) => x.state[0]).join(""), "dddnnnnnnnn", "the memory has to be freed again");
+  equal(/restarts to have more memory/.test(drawn(clean)[3].note), true);
+});
+
+test("what ended badly says where, and how things are", () => {
+  const end = (n, state) => drawn(job(n, { state, ended: at(40), begun: at(2), steps: job(n).steps.concat({ name: state, at: at(40) }) }));
+  const failed = end(10, "failed");
+  equal(failed.map((x) => x.state), ["done", "done", "done", "done", "done", "failed", "skipped", "skipped", "skipped", "skipped", "ended"]);
+  equal([failed.at(-1).key, failed.at(-1).label, failed.at(-1).at], ["outcome", "Failed, stays on 1.4.0", Date.parse(at(40))]);
+  const back = end(14, "rolled_back");
+  equal(back.slice(7).map((x) => [x.key, x.state]), [["activate", "done"], ["restart", "done"], ["trial", "failed"], ["outcome", "ended"]], "it crashed before it could say anything");
+  equal(back.at(-1).label, "Went back to 1.4.0");
+  equal(end(10, "cancelled").map((x) => x.state).includes("failed"), false, "nobody is needed");
+  equal(end(14, "lost").at(8).state, "failed");
+  for (const state of Object.keys(RESULTS)) equal(isFinal({ state }) && !isRunning({ state }), true, state);
+  equal([isBad({ state: "rolled_back" }), isBad({ state: "cancelled" }), isBad({ state: "succeeded" })], [true, false, false]);
+});
+
+test("a download has a rate and an end", () => {
+  const loading = (offset, s) => download(job(10, { offset }), Date.parse(at(s)));
+  equal(loading(0, 6.5), { percent: 0, offset: 0, size: 1_000_000, rate: null, eta: null });
+  equal(loading(250_000, 8.5), { percent: 25, offset: 250_000, size: 1_000_000, rate: 100_000, eta: 7500 });
+  equal(loading(1_000_000, 16).percent, 99, "not before it is verified");
+  equal(download(job(9), 0), null);
+  equal(drawn(job(17))[5].note, "976.6 KB at 100 kB/s");
+  equal(drawn(job(17, { resumes: 2 }))[5].note, "976.6 KB at 100 kB/s, went on after 2 breaks");
+});
+
+test("the heap is shown before and after", () => {
+  const heap = { free: 108_800, largest: 68_000, before_free: 60_800, before_largest: 38_000 };
+  equal(drawn(job(8, { heap }))[3].note, "Free 59.4 KB → 106.3 KB, in one piece 37.1 KB → 66.4 KB");
+  equal(heapText({ free: 1024, largest: 512 }), "Free 1.0 KB, in one piece 0.5 KB");
+});
+
+test("every state says what is now, what is next, and what if it fails", () => {
+  const running = ["queued", "precheck", "preparing", "ready", "downloading", "verifying", "activated", "rebooting", "confirming", "cancelling", "overdue"];
+  for (const state of running) {
+    for (const [name, words] of Object.entries(outlook(job(10, { state })))) equal(/^[A-Z1].*\.$/.test(words), true, `${state} ${name} ${words}`);
+    equal(isRunning({ state }), true, state);
+  }
+  for (const state of ["preparing", "ready", "downloading", "verifying"]) equal(outlook(job(10, { state })).fails.includes("If the power fails now, the camera starts 1.4.0 again."), true, state);
+  equal(outlook(job(1, { waits: "for its window" })).now, "Waits for its window.");
+  equal(running.filter((state) => isCancellable({ state })), ["queued", "precheck", "preparing", "ready", "downloading", "verifying"]);
+});
+
+test("the log has every mark, also those that are not known", () => {
+  const lines = journal(job(17, { text: "door: updated from 1.4.0 to 1.5.0 in 21s.", ended: at(23), steps: job(17).steps.concat({ name: "rebooting:came_back", at: at(24) }, { name: "new:mark", at: at(25), took_ms: 1500 }) }));
+  equal(lines.length, MARKS.length + 3);
+  equal(lines[0], { at: Date.parse(at(0)), text: "Accepted" });
+  equal(lines.slice(-4).map((l) => l.text), ["Updated", "The old firmware has come back", "new:mark, in 1.5 s", "Updated from 1.4.0 to 1.5.0 in 21s."]);
+  equal([plain("Door: no such camera.", "door"), plain("yard: x.", "door"), plain("", "door")], ["No such camera.", "Yard: x.", ""]);
+});
+
+const image = (version, build, board = "vcam", chip = "host") => ({ version, build, board, chip, sha256: version });
+
+test("a camera is offered what it can take", () => {
+  const info = { board: "vcam", chip: "host", build: 10, firmware: "1.0.0", updatable: true, newest: "1.2.0" };
+  const images = [image("1.1.0", 11), image("0.9.0", 9), image("1.2.0", 12), image("2.0.0", 20, "other"), image("2.0.0", 20, "vcam", "esp32")];
+  equal(fitting(images, info).map((i) => i.version), ["1.2.0", "1.1.0"]);
+  equal(stands(info, images), "1.2.0 is there for it.");
+  equal(stands(info, null), "1.2.0 is there for it.", "for those who may not see the images");
+  equal(stands({ ...info, build: 12, firmware: "1.2.0" }, images), "Up to date.");
+  equal(stands({ ...info, build: 13, firmware: "1.3.0" }, images), "Runs a newer build than any image, which is 1.2.0.");
+  equal(stands({ ...info, newest: undefined }, []), "There is no image for it.");
+  equal(stands({ updatable: false, firmware: "x" }, []), "Its firmware cannot be updated by a relay.");
+  equal(stands({ updatable: false }, []), "Has not said what it runs.");
+  equal(stands({ ...info, job: job(1, { waits: "for its window" }) }, images), "Update to 1.5.0 waits for its window.");
+  equal(stands({ ...info, job: job(10, { offset: 370_000 }) }, images, "updating to 1.5.0: 37 %, back in about 20 s"), "Updating to 1.5.0, 37 %, pictures back in about 20 s.");
+});
+
+test("waves are named by how far they go", () => {
+  equal(waveNames({ waves: [{ count: 1 }, { count: 3 }, { percent: 50 }, { percent: 100 }] }), ["1 camera", "3 cameras", "50 %", "100 %"]);
+  equal(waveNames({ canary: ["lab"], waves: [{ percent: 100 }] }), ["Canary", "100 %"]);
+  equal(waveNames({ canary: ["lab", "yard"], waves: [] }), ["2 canaries"]);
 });
