@@ -138,7 +138,7 @@ func TestESPIDF(t *testing.T) {
 // Many cameras and viewers find back after a power cut of the relay.
 func TestCrowdComesBack(t *testing.T) {
 	r := startLab(t)
-	start(t, filepath.Join(bin, "vcam"), "--relay", r.url, "--id", "cam", "--cameras", "8", "--key", "lab", "--size", "QVGA", "--fps", "5")
+	start(t, filepath.Join(bin, "vcam"), "--relay", r.url, "--id", "cam", "--cameras", "8", "--key", "lab-lab-lab", "--size", "QVGA", "--fps", "5")
 	p := r.open("/")
 	p.losesRelay()
 	for i := range 8 {

@@ -14,6 +14,12 @@ import (
 // players give up on a stream that stands still.
 const quietAfter = 5 * time.Second
 
+// During an update it is known that no frames come, and its progress changes.
+const (
+	cutAfter   = time.Second
+	tellUpdate = 2 * time.Second
+)
+
 // streamHead answers without chunking, which VLC dislikes, and tells nginx not
 // to collect the stream.
 const streamHead = "HTTP/1.1 200 OK\r\n" +
@@ -101,7 +107,11 @@ func (c *mjpegConn) access() Access { return c.who }
 func (c *mjpegConn) sweep(now time.Time) {
 	c.tune(tuning(c.hub))
 	camera := c.hub.Camera()
-	if now.Sub(c.said) < quietAfter || now.Sub(time.UnixMicro(camera.LastFrame)) < quietAfter {
+	pause, quiet := quietAfter, quietAfter
+	if camera.State == stream.Updating.String() {
+		pause, quiet = tellUpdate, cutAfter
+	}
+	if now.Sub(c.said) < pause || now.Sub(time.UnixMicro(camera.LastFrame)) < quiet {
 		return
 	}
 	c.said = now

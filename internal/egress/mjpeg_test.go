@@ -82,6 +82,38 @@ func TestMJPEGBytesForBrowsers(t *testing.T) {
 	}
 }
 
+// During an update the viewer reads every two seconds what is going on.
+func TestMJPEGDuringAnUpdate(t *testing.T) {
+	s := newStudio(t, Options{})
+	s.publish(picture(0, 1000))
+	r := s.mjpeg("", "Accept: image/*\r\n")
+	for line := ""; line != "\r\n"; line, _ = r.ReadString('\n') {
+	}
+	expect(t, r, "--frame\r\nContent-Type: image/jpeg\r\n\r\n"+string(picture(0, 1000))+"\r\n--frame\r\nContent-Type: image/jpeg\r\n\r\n")
+	s.hub.SetUpdating("updating to 1.5.0: 37 %")
+	begin := time.Now()
+	s.sweep(begin) // pictures still come
+	for _, after := range []time.Duration{tellUpdate, 2 * tellUpdate} {
+		s.sweep(begin.Add(after + 100*time.Millisecond))
+		if soi, err := r.Peek(3); err != nil || !bytes.Equal(soi, []byte{0xFF, 0xD8, 0xFF}) {
+			t.Fatalf("after %v: %x, %v", after, soi, err)
+		}
+		if _, err := jpegPart(r); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// jpegPart reads up to the head of the next part.
+func jpegPart(r *bufio.Reader) (text string, err error) {
+	for err == nil && !strings.HasSuffix(text, "\r\n--frame\r\nContent-Type: image/jpeg\r\n\r\n") {
+		var line string
+		line, err = r.ReadString('\n')
+		text += line
+	}
+	return text, err
+}
+
 // The wrapping's overhead is an upper bound, so that the block never grows.
 func TestWrappingOverhead(t *testing.T) {
 	pool := stream.NewPool()
