@@ -88,6 +88,9 @@ func (r *relay) startUpdates(ctx context.Context) (err error) {
 	}
 	r.registry.Observe(forgetful{u.coordinator})
 	r.ingest.SetOptions(r.ingestOptions(r.cfg))
+	if u.bridge != nil {
+		u.bridge.Told = u.coordinator.Told
+	}
 	u.coordinator.Start()
 	u.rollouts.Start()
 	if u.bridge != nil {

@@ -41,6 +41,8 @@ type Camera struct {
 	ControlURL URL `yaml:"control_url,omitempty"`
 	// Still is this camera's rest.still. Default: that of the relay.
 	Still time.Duration `yaml:"still"`
+	// Groups are those that rollouts name it by, each like an id, at most 16.
+	Groups []string `yaml:"groups,omitempty"`
 	// Settings are sent to the camera whenever it connects.
 	Settings Settings `yaml:"settings,omitempty"`
 }

@@ -47,6 +47,7 @@ cameras:
     id: door
     key_sha256: 2BB80D537B1DA3E38BD30361AA855686BDE0EACD7162FEF6A25FE97BF527A25B
     settings: {framesize: svga, vflip: true, brightness: -2}
+    groups: [garden, front-2]
   - <<: *cam
     id: gate
     still: 10s
@@ -71,6 +72,9 @@ cameras:
 	door, gate, yard := c.Cameras[0], c.Cameras[1], c.Cameras[2]
 	if door.Name != "door" || door.Kind != KindPush || door.Still != 0 || door.Settings["vflip"] != 1 || door.Settings["brightness"] != -2 {
 		t.Errorf("door %+v", door)
+	}
+	if !reflect.DeepEqual(door.Groups, []string{"garden", "front-2"}) || len(yard.Groups) > 0 {
+		t.Errorf("groups %v, %v", door.Groups, yard.Groups)
 	}
 	if gate.ID != "gate" || gate.KeySHA256 != door.KeySHA256 || gate.Still != 10*time.Second || !reflect.DeepEqual(gate.Settings, door.Settings) {
 		t.Errorf("gate %+v", gate)
@@ -131,7 +135,7 @@ func TestParseErrors(t *testing.T) {
 		{"not a section", "log: debug", `relay.yaml:1: log: must be a section of keys: level, format`},
 		{"not a scalar", "listen: [a]", `relay.yaml:1: listen: must be a single value`},
 		{"not a list", "cameras: door", `relay.yaml:1: cameras: must be a list, each item in a line that begins with "- "`},
-		{"list of lists", "cameras: [[a]]", `relay.yaml:1: cameras[0]: must be a section of keys: id, name, kind, key_sha256, key, url, username, password, control_url, still, settings`},
+		{"list of lists", "cameras: [[a]]", `relay.yaml:1: cameras[0]: must be a section of keys: id, name, kind, key_sha256, key, url, username, password, control_url, still, groups, settings`},
 		{"root list", "- a", `relay.yaml:1: must be a section of keys: listen, data, lab, name, public_url, origins, trusted_proxies, log, tls, mqtt, limits, rest, pull, ota, metrics, cameras`},
 		{"complex key", "? [a]\n: b", `relay.yaml:1: a key must be a plain word`},
 		{"tag", "listen: !!binary aGk=", `relay.yaml:1: listen: tag "!!binary" is not known; remove it`},
@@ -149,6 +153,7 @@ func TestParseErrors(t *testing.T) {
 		{"url scheme", "public_url: ftp://a", `relay.yaml:1: public_url: "ftp" is not a scheme for this; the URL must begin with http:// or https://`},
 		{"url query", "public_url: http://a/?b", `relay.yaml:1: public_url: must be an address alone, without login, query or fragment`},
 		{"url tells no password", "mqtt: {url: 'mqtt://me:hunter2@b:x'}", `relay.yaml:1: mqtt.url: this is not a URL: invalid port ":x" after host`},
+		{"group", "cameras: [{id: a, key: 0123456789abcdef, groups: [Garden]}]", `relay.yaml:1: cameras[0].groups: group "Garden": 'G' is not allowed here: use a-z, 0-9 and, not first, -`},
 		{"listen", "listen: 8080", `relay.yaml:1: listen: "8080" is not an address to listen on; write ":8080" for all, "127.0.0.1:8080" or "[::1]:8080"`},
 		{"port", "listen: :65536", `relay.yaml:1: listen: ":65536" is not an address to listen on; write ":8080" for all, "127.0.0.1:8080" or "[::1]:8080"`},
 		{"name", "name: Lab", `relay.yaml:1: name: "Lab" is not a name; write 1 to 32 of a-z, 0-9 and, not first, -`},
@@ -186,7 +191,7 @@ func TestParseErrors(t *testing.T) {
 		{"binary", "\x00\x01", `relay.yaml: this is not YAML: control characters are not allowed`},
 		{"two documents", "lab: true\n---\nlab: false", `relay.yaml:2: a second document begins; remove the "---" line`},
 		{"unknown alias", "data: *x", `relay.yaml: this is not YAML: unknown anchor 'x' referenced`},
-		{"alias in itself", "cameras: &x [*x]", `relay.yaml:1: cameras[0]: must be a section of keys: id, name, kind, key_sha256, key, url, username, password, control_url, still, settings`},
+		{"alias in itself", "cameras: &x [*x]", `relay.yaml:1: cameras[0]: must be a section of keys: id, name, kind, key_sha256, key, url, username, password, control_url, still, groups, settings`},
 		{"merge of itself", "log: &x\n  <<: *x", `relay.yaml:2: log: alias *x is inside its own anchor`},
 		{"merge of text", "log:\n  <<: x", `relay.yaml:2: log: "<<" needs an alias of a section, like "<<: *defaults"`},
 		{"large", strings.Repeat("#\n", maxFile), `relay.yaml: is larger than 1MiB: this is no configuration file`},

@@ -188,6 +188,7 @@ func (c Camera) validate(p *problems, key string) {
 	}
 	p.scheme(key+"url", c.URL, "http", "https")
 	p.scheme(key+"control_url", c.ControlURL, "http", "https")
+	p.check(key+"groups", wire.CheckGroups(c.Groups))
 	p.check(key+"settings", wire.Settings(c.Settings).Check())
 	here := strings.TrimSuffix(key, ".")
 	switch {

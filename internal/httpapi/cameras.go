@@ -10,6 +10,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"camrelay/internal/roster"
+	"camrelay/internal/store"
 	"camrelay/internal/stream"
 	"camrelay/internal/wire"
 )
@@ -49,6 +50,8 @@ func (a *API) createCamera(c echo.Context, who access) error {
 		Username   string `json:"username"`
 		Password   string `json:"password"`
 		ControlURL string `json:"control_url"`
+
+		Groups []string `json:"groups"`
 	}
 	if err := read(c, &in); err != nil {
 		return err
@@ -56,6 +59,7 @@ func (a *API) createCamera(c echo.Context, who access) error {
 	key, err := a.Roster.Add(roster.Spec{
 		ID: in.ID, Name: in.Name, Kind: in.Kind,
 		URL: in.URL, Username: in.Username, Password: in.Password, ControlURL: in.ControlURL,
+		Groups: in.Groups,
 	})
 	if err != nil {
 		return err
@@ -72,18 +76,31 @@ func (a *API) createCamera(c echo.Context, who access) error {
 	return c.JSON(http.StatusCreated, out)
 }
 
-func (a *API) renameCamera(c echo.Context, _ access) error {
+func (a *API) changeCamera(c echo.Context, _ access) error {
 	var in struct {
-		Name *string `json:"name"`
+		Name   *string   `json:"name"`
+		Groups *[]string `json:"groups"`
 	}
 	if err := read(c, &in); err != nil {
 		return err
 	}
-	if in.Name == nil {
-		return fmt.Errorf(`%w: name is missing; "" makes it the id again`, errBadInput)
+	if in.Name == nil && in.Groups == nil {
+		return fmt.Errorf(`%w: name is missing, or groups; the name "" makes it the id again`, errBadInput)
 	}
-	if err := a.Roster.Rename(c.Param("camera"), *in.Name); err != nil {
-		return err
+	if in.Name != nil { // both or none
+		if err := store.CheckTitle(*in.Name); err != nil {
+			return fmt.Errorf("%w: %w", roster.ErrBad, err)
+		}
+	}
+	if in.Groups != nil {
+		if err := a.Roster.Regroup(c.Param("camera"), *in.Groups); err != nil {
+			return err
+		}
+	}
+	if in.Name != nil {
+		if err := a.Roster.Rename(c.Param("camera"), *in.Name); err != nil {
+			return err
+		}
 	}
 	return a.getCamera(c, access{})
 }

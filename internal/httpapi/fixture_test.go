@@ -28,6 +28,7 @@ import (
 	"camrelay/internal/ota/imageserver"
 	"camrelay/internal/ota/imagetest"
 	"camrelay/internal/ota/journal"
+	"camrelay/internal/ota/rollout"
 	"camrelay/internal/roster"
 	"camrelay/internal/store"
 	"camrelay/internal/stream"
@@ -79,6 +80,21 @@ func (r *relay) Exists(camera string) bool {
 	return ok
 }
 
+// Cameras implements rollout.Fleet.
+func (r *relay) Cameras() []rollout.Camera {
+	var list []rollout.Camera
+	for _, id := range r.Roster.IDs() {
+		spec, _ := r.Roster.Get(id)
+		list = append(list, rollout.Camera{ID: id, Groups: spec.Groups})
+	}
+	return list
+}
+
+// Look implements rollout.Fleet.
+func (r *relay) Look(camera string) (rollout.Sight, bool) {
+	return rollout.Sight{Streaming: true, FPS: 10}, r.Exists(camera)
+}
+
 // newRelay starts a relay; change may change its configuration.
 func newRelay(t testing.TB, change func(*config.Config)) *relay {
 	t.Helper()
@@ -113,7 +129,16 @@ func newRelay(t testing.TB, change func(*config.Config)) *relay {
 	}
 	updates, err := ota.New(ota.Options{
 		Images: images, Cameras: r, Publisher: bridge.Silent{}, Journal: journals, Secret: st.Secret(), Relay: cfg.Name, Logger: logger,
+		Finished: func(j ota.Job) { r.Rollouts.Finished(j) },
 	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	planned, err := journal.Open(filepath.Join(cfg.Data, "rollouts"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	rollouts, err := rollout.New(rollout.Options{Updates: updates, Images: images, Fleet: r, Publisher: bridge.Silent{}, Journal: planned, Logger: logger})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -121,7 +146,7 @@ func newRelay(t testing.TB, change func(*config.Config)) *relay {
 	imageServer := imageserver.New(images, imageserver.Options{Logger: logger})
 	r.API, err = New(Parts{
 		Registry: reg, Roster: cameras, Ingest: in, Egress: out, Store: st,
-		OTA: updates, Catalog: images, ImageServer: imageServer,
+		OTA: updates, Rollouts: rollouts, Catalog: images, ImageServer: imageServer,
 		Auth:  auth.NewAuthenticator(st, st.Secret(), auth.Proxies(cfg.TrustedProxies), r.clock.now),
 		Pages: web.Files(), Metrics: prometheus.NewRegistry(), Version: "1.2.3", Logger: logger,
 	}, cfg)
@@ -148,6 +173,7 @@ func newRelay(t testing.TB, change func(*config.Config)) *relay {
 		st.Close()
 		imageServer.Close()
 		journals.Close()
+		planned.Close()
 		if strings.Contains(r.log.String(), "panic") {
 			t.Errorf("something panicked:\n%s", r.log)
 		}

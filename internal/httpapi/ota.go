@@ -17,6 +17,7 @@ import (
 // updateInfo is what is known of a camera's firmware.
 type updateInfo struct {
 	Camera    string    `json:"camera"`
+	Groups    []string  `json:"groups,omitempty"` // that rollouts name
 	Updatable bool      `json:"updatable"`
 	Firmware  string    `json:"firmware,omitempty"`
 	Build     uint32    `json:"build,omitempty"`
@@ -32,6 +33,9 @@ type updateInfo struct {
 
 func (a *API) updateInfo(camera string, history bool) updateInfo {
 	in := updateInfo{Camera: camera}
+	if spec, ok := a.Roster.Get(camera); ok {
+		in.Groups = spec.Groups
+	}
 	if h, ok := a.OTA.Info(camera); ok {
 		in.Updatable = h.Boot != ""
 		in.Firmware, in.Build, in.Board, in.Chip, in.Slot, in.State, in.Floor = h.Firmware, h.Build, h.Board, h.Chip, h.Slot, h.State, h.Floor

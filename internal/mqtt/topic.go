@@ -88,6 +88,15 @@ func (t Topics) UpdateState(camera string) string  { return t.Trigger(camera) + 
 func (t Topics) UpdateEvent(camera string) string  { return t.Trigger(camera) + "/event" }
 func (t Topics) UpdateResult(camera string) string { return t.Trigger(camera) + "/result" }
 
+// GroupTrigger takes requests to update a group of cameras, and GroupResult
+// answers them, as UpdateResult("all") does those for all.
+func (t Topics) GroupTrigger(group string) string { return string(t) + "/ota/group/" + group }
+func (t Topics) GroupResult(group string) string  { return t.GroupTrigger(group) + "/result" }
+
+// RolloutState and RolloutResult say how a rollout goes: the state is retained.
+func (t Topics) RolloutState(id string) string  { return string(t) + "/ota/rollout/" + id + "/state" }
+func (t Topics) RolloutResult(id string) string { return string(t) + "/ota/rollout/" + id + "/result" }
+
 // Level is the part of a topic at place n below the root, counted from 0; empty
 // if there is none.
 func (t Topics) Level(topic string, n int) string {

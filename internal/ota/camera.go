@@ -307,7 +307,7 @@ func (d *desk) lost() *Job {
 // found corrects the last job's result by a second one.
 func (d *desk) found(s State, code Code, detail string) {
 	j := d.last[len(d.last)-1].clone()
-	j.State, j.Code, j.Detail, j.Late, j.Ended = s, code, detail, true, d.now()
+	j.State, j.Code, j.Detail, j.Late, j.Told, j.Ended = s, code, detail, true, false, d.now()
 	j.Text = d.describe(j)
 	j.mark(string(s), j.Ended, 0)
 	d.write(j)

@@ -7,6 +7,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -232,6 +233,15 @@ func (c *Coordinator) Streams(camera string) {
 func (c *Coordinator) Served(camera, job string, offset int64) {
 	if d := c.known(camera); d != nil {
 		d.do(func() { d.served(job, offset) })
+	}
+}
+
+// Told says that a result has been handed to the broker. One that has not been
+// is published again when the relay starts.
+func (c *Coordinator) Told(camera string, result []byte) {
+	var doc resultDocument
+	if d := c.known(camera); d != nil && json.Unmarshal(result, &doc) == nil && doc.Job != "" {
+		d.do(func() { d.told(doc.Job, doc.Late) })
 	}
 }
 

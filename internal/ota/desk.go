@@ -3,6 +3,7 @@ package ota
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -39,6 +40,7 @@ type desk struct {
 	unpin       func()      // lets go of the image
 	placed      bool        // counts among the running jobs
 	heard       time.Time   // when the last byte was served
+	asked       time.Time   // when a camera on trial was asked how it goes
 	grace       time.Time   // after a restart: no limit ends before
 	back        *wire.Hello // what the old image said when it came back
 	rev         uint64
@@ -229,8 +231,9 @@ func (d *desk) load() error {
 		if err := json.Unmarshal(line, j); err != nil || j.ID == "" {
 			return fmt.Errorf("a line of its journal is not understood: %w", err)
 		}
-		if n := len(d.last); n > 0 && d.last[n-1].ID == j.ID {
-			d.last[n-1] = j
+		// What is said of a job that is over may come while the next one runs.
+		if i := slices.IndexFunc(d.last, func(o *Job) bool { return o.ID == j.ID }); i >= 0 {
+			d.last[i] = j
 		} else {
 			d.last = append(d.last, j)
 		}
@@ -246,6 +249,7 @@ func (d *desk) load() error {
 func (d *desk) resume() {
 	const patience = 5 * time.Second
 	d.grace, d.heard = d.now().Add(patience), d.now()
+	d.tellAgain()
 	j := d.job
 	switch {
 	case j == nil:

@@ -73,6 +73,7 @@ type Job struct {
 	Detail string `json:"detail,omitempty"`
 	Text   string `json:"text,omitempty"`
 	Late   bool   `json:"late,omitempty"` // a result that corrects another
+	Told   bool   `json:"told,omitempty"` // the result has been published
 }
 
 // Progress is in percent: of the bytes the relay has served, 99 at most until the

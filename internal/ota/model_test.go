@@ -122,6 +122,7 @@ func (f *fixture) Result(_ string, document []byte) {
 		f.t.Errorf("%s: %v", document, err)
 	}
 	f.results = append(f.results, strings.TrimSuffix(doc.Result+" "+string(doc.Code), " "))
+	f.c.Told("door", document)
 }
 
 // message carries something between relay and camera, later.

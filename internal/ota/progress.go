@@ -44,9 +44,7 @@ func (d *desk) tick() {
 			d.enter(Overdue, "", nil)
 		}
 	case Confirming:
-		if d.late(d.c.opt.Timing.Confirm) {
-			d.enter(Overdue, "", nil)
-		}
+		d.confirming()
 	case Cancelling:
 		if d.late(d.c.opt.Timing.Cancel) {
 			d.finish(Cancelled, CancelledByUser, "")
@@ -204,6 +202,19 @@ func (d *desk) downloading() {
 		d.giveUp(DownloadStalled, fmt.Sprintf("at %d of %d bytes", j.Offset, j.To.Size))
 	case d.late2(j.Entered, longest):
 		d.giveUp(DownloadSlow, "")
+	}
+}
+
+// confirming waits for the camera's word, and asks for it: it may have been said
+// to a broker that did not yet have the relay back.
+func (d *desk) confirming() {
+	t := &d.c.opt.Timing
+	switch {
+	case d.late(t.Confirm):
+		d.enter(Overdue, "", nil)
+	case d.late(t.Answer) && d.late2(d.asked, t.Answer):
+		d.asked = d.now()
+		d.send(wire.Update{Cmd: wire.UpdateStatus})
 	}
 }
 

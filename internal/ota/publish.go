@@ -157,6 +157,14 @@ func (d *desk) event(line string) {
 
 // result says how a job ended.
 func (d *desk) result(j *Job) {
+	document, finished := resultOf(j), *j.clone()
+	d.then(func() {
+		d.c.opt.Publisher.Result(d.camera, document)
+		d.c.opt.Finished(finished)
+	})
+}
+
+func resultOf(j *Job) []byte {
 	doc := resultDocument{
 		V: documentVersion, Camera: j.Camera, ID: j.Trigger, Job: j.ID, Result: string(j.State), OK: j.State == Succeeded,
 		Code: j.Code, Text: j.Text, From: j.From.Version, To: j.To.Version, Now: j.From.Version, Late: j.Late, At: j.Ended.UTC(),
@@ -168,11 +176,28 @@ func (d *desk) result(j *Job) {
 		doc.Duration = math.Round(j.Ended.Sub(j.Begun).Seconds()*10) / 10
 	}
 	document, _ := json.Marshal(doc)
-	finished := *j.clone()
-	d.then(func() {
-		d.c.opt.Publisher.Result(d.camera, document)
-		d.c.opt.Finished(finished)
-	})
+	return document
+}
+
+// told notes that a job's result has been published.
+func (d *desk) told(job string, late bool) {
+	for _, j := range d.last {
+		if j.ID == job && j.Late == late && !j.Told {
+			j.Told = true
+			d.write(j)
+		}
+	}
+}
+
+// tellAgain publishes results that a relay which is no more could not.
+func (d *desk) tellAgain() {
+	const forgotten = 24 * time.Hour
+	for _, j := range d.last {
+		if !j.Told && d.now().Sub(j.Ended) < forgotten {
+			document := resultOf(j)
+			d.then(func() { d.c.opt.Publisher.Result(d.camera, document) })
+		}
+	}
 }
 
 // resultOfRefusal is the result of a trigger that did not become a job.

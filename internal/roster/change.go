@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"slices"
 
 	"camrelay/internal/config"
 	"camrelay/internal/store"
@@ -31,6 +32,7 @@ func (r *Roster) Add(spec Spec) (key string, err error) {
 	err = r.store.AddCamera(store.Camera{
 		ID: spec.ID, Name: spec.Name, Kind: spec.Kind, KeyHash: spec.KeyHash,
 		URL: spec.URL, Username: spec.Username, Password: spec.Password, ControlURL: spec.ControlURL,
+		Groups: spec.Groups,
 	})
 	if err != nil {
 		r.drop(spec.ID)
@@ -52,6 +54,9 @@ func (r *Roster) check(spec *Spec) error {
 		return fmt.Errorf("%w: %w", ErrBad, err)
 	}
 	if err := store.CheckTitle(spec.Name); err != nil {
+		return fmt.Errorf("%w: %w", ErrBad, err)
+	}
+	if err := wire.CheckGroups(spec.Groups); err != nil {
 		return fmt.Errorf("%w: %w", ErrBad, err)
 	}
 	spec.Name = cmp.Or(spec.Name, spec.ID)
@@ -110,6 +115,25 @@ func (r *Roster) Rename(id, name string) error {
 	}
 	e.spec.Name = name
 	e.hub.Rename(name)
+	return nil
+}
+
+// Regroup puts a camera into other groups.
+func (r *Roster) Regroup(id string, groups []string) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	e, err := r.added(id)
+	if err != nil {
+		return err
+	}
+	if err := wire.CheckGroups(groups); err != nil {
+		return fmt.Errorf("%w: %w", ErrBad, err)
+	}
+	groups = slices.Clone(groups)
+	if err := r.update(id, func(c *store.Camera) { c.Groups = groups }); err != nil {
+		return err
+	}
+	e.spec.Groups = groups
 	return nil
 }
 

@@ -41,6 +41,7 @@ type Spec struct {
 	ControlURL         string
 	Still              time.Duration // between the frames of a resting camera
 	Settings           wire.Settings // sent whenever it connects
+	Groups             []string      // that rollouts name; never changed in place
 	Declared           bool          // in the configuration file
 
 	void context.Context // ends when KeyHash is no longer that of the camera
@@ -165,7 +166,7 @@ func declared(c config.Camera) Spec {
 	return Spec{
 		ID: c.ID, Name: c.Name, Kind: c.Kind, KeyHash: c.KeySHA256.Reveal(),
 		URL: string(c.URL), Username: c.Username, Password: c.Password.Reveal(), ControlURL: string(c.ControlURL),
-		Still: c.Still, Settings: wire.Settings(c.Settings), Declared: true,
+		Still: c.Still, Settings: wire.Settings(c.Settings), Groups: c.Groups, Declared: true,
 	}
 }
 
@@ -173,7 +174,7 @@ func (r *Roster) stored(c store.Camera) Spec {
 	return Spec{
 		ID: c.ID, Name: c.Name, Kind: c.Kind, KeyHash: c.KeyHash,
 		URL: c.URL, Username: c.Username, Password: c.Password, ControlURL: c.ControlURL,
-		Still: r.cfg.Rest.Still,
+		Still: r.cfg.Rest.Still, Groups: c.Groups,
 	}
 }
 

@@ -20,6 +20,7 @@ type Camera struct {
 	Username   string    `json:"username,omitempty"`
 	Password   string    `json:"password,omitempty"`
 	ControlURL string    `json:"control_url,omitempty"`
+	Groups     []string  `json:"groups,omitempty"` // that rollouts name; never changed in place
 	Created    time.Time `json:"created"`
 }
 

@@ -165,6 +165,9 @@ func (c Camera) check() error {
 	if err := wire.CheckID(c.ID); err != nil {
 		return err
 	}
+	if err := wire.CheckGroups(c.Groups); err != nil {
+		return fmt.Errorf("camera %s: %w", c.ID, err)
+	}
 	switch {
 	case !isTitle(c.Name):
 		return fmt.Errorf("camera %s: %.120q is not a name: write at most %d characters in one line", c.ID, c.Name, maxTitle)

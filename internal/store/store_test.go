@@ -85,7 +85,7 @@ func TestFirstStart(t *testing.T) {
 func TestCameras(t *testing.T) {
 	dir := t.TempDir()
 	s, _ := mustOpen(t, dir)
-	pull := Camera{ID: "b", Name: "B", Kind: "pull", URL: "http://b/stream", Username: "u", Password: "p", ControlURL: "http://b"}
+	pull := Camera{ID: "b", Name: "B", Kind: "pull", URL: "http://b/stream", Username: "u", Password: "p", ControlURL: "http://b", Groups: []string{"garden"}}
 	for _, c := range []Camera{push("c"), pull, push("a")} {
 		if err := s.AddCamera(c); err != nil {
 			t.Fatal(err)
@@ -128,7 +128,7 @@ func TestCameras(t *testing.T) {
 			t.Fatalf("cameras %#v", list)
 		}
 		pull.Created = list[1].Created
-		if got, ok := s.Camera("b"); !ok || got != pull {
+		if got, ok := s.Camera("b"); !ok || !reflect.DeepEqual(got, pull) {
 			t.Errorf("got %#v, want %#v", got, pull)
 		}
 		if _, ok := s.Camera("c"); ok {

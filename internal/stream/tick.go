@@ -142,6 +142,13 @@ func (h *Hub) Viewers() int {
 	return h.viewers
 }
 
+// Pace is what the camera is asked for.
+func (h *Hub) Pace() wire.Pace {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.demand.pace
+}
+
 // Rate is what the camera sends, in bytes a second.
 func (h *Hub) Rate() float64 {
 	h.mu.Lock()

@@ -30,10 +30,13 @@ type Updates interface {
 // Bridge is made first, given to the coordinator as its ota.Publisher, and then
 // connected to it by Listen.
 type Bridge struct {
-	bus     mqtt.Bus
-	topics  mqtt.Topics
-	log     *slog.Logger
-	cameras func() []string
+	bus    mqtt.Bus
+	topics mqtt.Topics
+	log    *slog.Logger
+
+	// Told, if not nil, is called with each result of a camera's update that has
+	// been handed to the broker. To be set before Listen.
+	Told func(camera string, document []byte)
 
 	mu      sync.Mutex
 	waiting []message // results, the oldest first
@@ -47,15 +50,22 @@ type message struct {
 
 var _ ota.Publisher = (*Bridge)(nil)
 
-// New returns a bridge to a bus; cameras lists all there are.
-func New(bus mqtt.Bus, topics mqtt.Topics, cameras func() []string, log *slog.Logger) *Bridge {
-	return &Bridge{bus: bus, topics: topics, cameras: cameras, log: log, refused: map[string]bool{}}
+// New returns a bridge to a bus.
+func New(bus mqtt.Bus, topics mqtt.Topics, log *slog.Logger) *Bridge {
+	return &Bridge{bus: bus, topics: topics, log: log, refused: map[string]bool{}}
 }
 
 // Listen subscribes. It holds for as long as the bus.
-func (b *Bridge) Listen(updates Updates) error {
+func (b *Bridge) Listen(updates Updates, rollouts Rollouts) error {
 	return errors.Join(
-		b.bus.Subscribe(b.topics.Trigger("+"), func(m mqtt.Message) { b.trigger(updates, m) }),
+		b.bus.Subscribe(b.topics.Trigger("+"), func(m mqtt.Message) {
+			if camera := b.topics.Level(m.Topic, 1); camera == all {
+				b.many(rollouts, "", m)
+			} else {
+				b.trigger(updates, camera, m)
+			}
+		}),
+		b.bus.Subscribe(b.topics.GroupTrigger("+"), func(m mqtt.Message) { b.many(rollouts, b.topics.Level(m.Topic, 2), m) }),
 		b.bus.Subscribe(b.topics.Ack("+"), func(m mqtt.Message) { b.ack(updates, m) }),
 		b.bus.Subscribe(b.topics.Presence("+"), func(m mqtt.Message) {
 			if camera := b.topics.Level(m.Topic, 1); wire.CheckID(camera) == nil {
@@ -65,25 +75,18 @@ func (b *Bridge) Listen(updates Updates) error {
 	)
 }
 
-// trigger takes a request. One that is retained would come again with every
-// restart: it is refused, once, and cleared.
-func (b *Bridge) trigger(updates Updates, m mqtt.Message) {
-	camera := b.topics.Level(m.Topic, 1)
+// trigger takes a request for one camera. One that is retained would come again
+// with every restart: it is refused, once, and cleared.
+func (b *Bridge) trigger(updates Updates, camera string, m mqtt.Message) {
 	if len(m.Payload) == 0 {
 		return
 	}
 	if m.Retained {
-		b.clear(updates, camera, m)
+		b.clear(m, func() { updates.Refuse(camera, ota.RetainedTrigger, "") })
 		return
 	}
 	t, err := ota.ParseTrigger(m.Payload)
-	switch {
-	case errors.Is(err, ota.ErrEmpty):
-	case camera == all:
-		for _, c := range b.cameras() {
-			b.give(updates, c, t, err)
-		}
-	default:
+	if !errors.Is(err, ota.ErrEmpty) {
 		b.give(updates, camera, t, err)
 	}
 }
@@ -98,8 +101,8 @@ func (b *Bridge) give(updates Updates, camera string, t ota.Trigger, err error) 
 	}
 }
 
-// clear takes a retained trigger off the broker.
-func (b *Bridge) clear(updates Updates, camera string, m mqtt.Message) {
+// clear refuses a retained trigger, once, and takes it off the broker.
+func (b *Bridge) clear(m mqtt.Message, refuse func()) {
 	key := m.Topic + " " + string(m.Payload)
 	b.mu.Lock()
 	again := b.refused[key]
@@ -109,7 +112,7 @@ func (b *Bridge) clear(updates Updates, camera string, m mqtt.Message) {
 	b.refused[key] = true
 	b.mu.Unlock()
 	if !again {
-		updates.Refuse(camera, ota.RetainedTrigger, "")
+		refuse()
 	}
 	if err := b.bus.Publish(m.Topic, nil, 1, true); err != nil {
 		b.log.Warn("the retained trigger is not cleared", "topic", m.Topic, "reason", err)
@@ -151,31 +154,43 @@ func (b *Bridge) Event(camera, line string) {
 
 // Result implements ota.Publisher. It waits for a broker that is away.
 func (b *Bridge) Result(camera string, document []byte) {
+	b.await(b.topics.UpdateResult(camera), document)
+}
+
+// await publishes something now, or when the broker is there.
+func (b *Bridge) await(topic string, document []byte) {
 	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.waiting = append(b.waiting, message{b.topics.UpdateResult(camera), document})
+	b.waiting = append(b.waiting, message{topic, document})
 	if lost := len(b.waiting) - maxResults; lost > 0 {
 		b.log.Warn("results of updates are lost: the broker is away for too long", "count", lost)
 		b.waiting = append(b.waiting[:0], b.waiting[lost:]...)
 	}
-	b.flush()
+	b.mu.Unlock()
+	b.Flush()
 }
 
 // Flush tries to send what waits: to be called now and then.
 func (b *Bridge) Flush() {
 	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.flush()
+	sent := b.flush()
+	b.mu.Unlock()
+	for _, m := range sent {
+		if camera := b.topics.Level(m.topic, 1); b.Told != nil && m.topic == b.topics.UpdateResult(camera) {
+			b.Told(camera, m.payload)
+		}
+	}
 }
 
-func (b *Bridge) flush() {
+func (b *Bridge) flush() (sent []message) {
 	for len(b.waiting) > 0 {
 		m := b.waiting[0]
 		if err := b.bus.Publish(m.topic, m.payload, 1, false); err != nil {
-			return
+			break
 		}
 		b.waiting = b.waiting[1:]
+		sent = append(sent, m)
 	}
+	return sent
 }
 
 // Silent is the ota.Publisher of a relay without MQTT.

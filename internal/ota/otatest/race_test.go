@@ -1,0 +1,5 @@
+//go:build race
+
+package otatest
+
+const slow = true
