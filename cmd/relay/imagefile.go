@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 
 	"camrelay/firmware/core/image"
+	"camrelay/internal/durable"
 )
 
 // imageFile is an image as it was read.
@@ -127,15 +128,5 @@ func writeAside(name string, content []byte, mode os.FileMode, place func(aside,
 	if err := place(f.Name(), name); err != nil {
 		return err
 	}
-	return syncDir(filepath.Dir(name))
-}
-
-// syncDir makes a new name durable, where directories can be synced.
-func syncDir(name string) error {
-	dir, err := os.Open(name)
-	if err != nil {
-		return err
-	}
-	_ = dir.Sync()
-	return dir.Close()
+	return durable.SyncDir(filepath.Dir(name))
 }

@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"camrelay/internal/durable"
 	"camrelay/internal/signing"
 	"camrelay/internal/vcam"
 )
@@ -62,7 +63,7 @@ func fillLab(dir string) error {
 			return err
 		}
 		signing.Sign(&h, content, private)
-		if err := writeWhole(name, content, 0o644); err != nil {
+		if err := durable.Replace(name, content, 0o644); err != nil {
 			return err
 		}
 	}
@@ -88,17 +89,8 @@ func makeKey(private, public string) error {
 	if err != nil {
 		return err
 	}
-	if err := writeWhole(private, pem.EncodeToMemory(&pem.Block{Type: signing.PrivatePEM, Bytes: secret}), 0o600); err != nil {
+	if err := durable.Replace(private, pem.EncodeToMemory(&pem.Block{Type: signing.PrivatePEM, Bytes: secret}), 0o600); err != nil {
 		return err
 	}
-	return writeWhole(public, pem.EncodeToMemory(&pem.Block{Type: signing.PublicPEM, Bytes: open}), 0o644)
-}
-
-// writeWhole leaves the whole file or none.
-func writeWhole(name string, content []byte, mode os.FileMode) error {
-	aside := name + ".tmp"
-	if err := os.WriteFile(aside, content, mode); err != nil {
-		return err
-	}
-	return os.Rename(aside, name)
+	return durable.Replace(public, pem.EncodeToMemory(&pem.Block{Type: signing.PublicPEM, Bytes: open}), 0o644)
 }

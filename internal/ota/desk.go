@@ -5,9 +5,9 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
-	"sync"
 	"time"
 
+	"camrelay/internal/ota/agenda"
 	"camrelay/internal/wire"
 )
 
@@ -24,9 +24,7 @@ type desk struct {
 	c      *Coordinator
 	camera string
 
-	mu      sync.Mutex
-	todo    []func()
-	working bool
+	agenda agenda.Agenda
 
 	job         *Job
 	last        []*Job // finished, the newest last
@@ -51,27 +49,10 @@ type desk struct {
 
 func newDesk(c *Coordinator, camera string) *desk { return &desk{c: c, camera: camera} }
 
-// do decides something, and does what follows from it.
-func (d *desk) do(decide func()) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	decide()
-	if d.working {
-		return // whoever is at it goes on with this
-	}
-	d.working = true
-	for len(d.todo) > 0 {
-		next := d.todo[0]
-		d.todo = d.todo[1:]
-		d.mu.Unlock()
-		next()
-		d.mu.Lock()
-	}
-	d.working = false
-}
+func (d *desk) do(decide func()) { d.agenda.Do(decide) }
 
 // then has something done after what is decided already.
-func (d *desk) then(act func()) { d.todo = append(d.todo, act) }
+func (d *desk) then(act func()) { d.agenda.Then(act) }
 
 func (d *desk) now() time.Time { return d.c.opt.Now() }
 

@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+
+	"camrelay/internal/durable"
 )
 
 // Names in the data directory.
@@ -126,17 +128,7 @@ func (d osDisk) Rename(from, to string) error { return os.Rename(d.Path(from), d
 
 func (d osDisk) Remove(name string) error { return os.Remove(d.Path(name)) }
 
-func (d osDisk) Sync() error {
-	dir, err := os.Open(d.dir)
-	if err != nil {
-		return err
-	}
-	err = dir.Sync()
-	if errors.Is(err, syscall.EINVAL) || errors.Is(err, syscall.ENOTSUP) {
-		err = nil // a file system that cannot, such as some network ones
-	}
-	return errors.Join(err, dir.Close())
-}
+func (d osDisk) Sync() error { return durable.SyncDir(d.dir) }
 
 // lockDir takes the directory for this process, until the file is closed or the
 // process ends.

@@ -7,6 +7,8 @@ import (
 	"os"
 	"path/filepath"
 	"syscall"
+
+	"camrelay/internal/durable"
 )
 
 // Content is the open file of an image. It stays readable when the image is
@@ -104,17 +106,7 @@ func (d osDisk) Rename(from, to string) error { return os.Rename(d.path(from), d
 
 func (d osDisk) Remove(name string) error { return os.Remove(d.path(name)) }
 
-func (d osDisk) Sync() error {
-	dir, err := os.Open(d.dir)
-	if err != nil {
-		return err
-	}
-	err = dir.Sync()
-	if errors.Is(err, syscall.EINVAL) || errors.Is(err, syscall.ENOTSUP) {
-		err = nil // a file system that cannot, such as some network ones
-	}
-	return errors.Join(err, dir.Close())
-}
+func (d osDisk) Sync() error { return durable.SyncDir(d.dir) }
 
 // readAll reads a small file.
 func readAll(d disk, name string, most int) ([]byte, error) {

@@ -5,7 +5,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"syscall"
+
+	"camrelay/internal/durable"
 )
 
 // disk is the directory. Tests make it fail.
@@ -71,22 +72,7 @@ func (d osDisk) Open(name string) (file, bool, error) {
 }
 
 func (d osDisk) Replace(name string, content []byte) error {
-	aside := d.Path(name + ".tmp")
-	f, err := os.OpenFile(aside, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(content)
-	if err == nil {
-		err = f.Sync()
-	}
-	if err := errors.Join(err, f.Close()); err != nil {
-		return errors.Join(err, os.Remove(aside)) // a full disk needs its space
-	}
-	if err := os.Rename(aside, d.Path(name)); err != nil {
-		return err
-	}
-	return d.Sync()
+	return durable.Replace(d.Path(name), content, 0o600)
 }
 
 func (d osDisk) Rename(from, to string) error {
@@ -106,14 +92,4 @@ func (d osDisk) Remove(name string) error {
 	return d.Sync()
 }
 
-func (d osDisk) Sync() error {
-	dir, err := os.Open(d.dir)
-	if err != nil {
-		return err
-	}
-	err = dir.Sync()
-	if errors.Is(err, syscall.EINVAL) || errors.Is(err, syscall.ENOTSUP) {
-		err = nil // a file system that cannot, such as some network ones
-	}
-	return errors.Join(err, dir.Close())
-}
+func (d osDisk) Sync() error { return durable.SyncDir(d.dir) }

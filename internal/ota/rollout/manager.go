@@ -6,10 +6,10 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
-	"sync"
 	"time"
 
 	"camrelay/internal/ota"
+	"camrelay/internal/ota/agenda"
 	"camrelay/internal/ota/catalog"
 	"camrelay/internal/wire"
 )
@@ -89,9 +89,7 @@ type Options struct {
 type Manager struct {
 	opt Options
 
-	mu      sync.Mutex
-	todo    []func() // what was decided, to be done without the lock
-	working bool
+	agenda  agenda.Agenda
 	list    []*rollout // the oldest first
 	started time.Time
 }
@@ -227,28 +225,16 @@ func (m *Manager) find(id string) *rollout {
 
 // do decides something, and does what follows from it.
 func (m *Manager) do(decide func()) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	decide()
-	for _, r := range m.list {
-		m.settle(r)
-	}
-	if m.working {
-		return // whoever is at it goes on with this
-	}
-	m.working = true
-	for len(m.todo) > 0 {
-		next := m.todo[0]
-		m.todo = m.todo[1:]
-		m.mu.Unlock()
-		next()
-		m.mu.Lock()
-	}
-	m.working = false
+	m.agenda.Do(func() {
+		decide()
+		for _, r := range m.list {
+			m.settle(r)
+		}
+	})
 }
 
 // then has something done after what is decided already.
-func (m *Manager) then(act func()) { m.todo = append(m.todo, act) }
+func (m *Manager) then(act func()) { m.agenda.Then(act) }
 
 // Codes of refusals, beside those of package ota.
 const (
