@@ -165,6 +165,9 @@ func (e *Engine) make(w *wanted, why []byte) []byte {
 	if err := e.sensor.Want(&w.picture); err != nil {
 		return append(why, err.Error()...)
 	}
+	if e.picture != w.picture || e.fps != w.fps {
+		e.saveAt = e.now + saveTime
+	}
 	e.picture = w.picture
 	if w.fpsSet {
 		e.fps = w.fps

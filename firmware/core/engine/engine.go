@@ -81,6 +81,7 @@ type Engine struct {
 	out      outbox
 	lights   lights
 	rebootAt int64 // 0: no
+	saveAt   int64 // when changed settings are saved; 0: there are none
 	text     [textSize]byte
 	reply    [textSize]byte
 	wanted   wanted
@@ -144,6 +145,7 @@ func (e *Engine) Step() (progress bool) {
 	progress = e.updater.Step(e.now) || progress
 	e.stepTrial()
 	e.stepLights()
+	e.stepSave()
 	e.stepReboot()
 	e.board.System.Feed()
 	return progress
@@ -167,6 +169,7 @@ func (e *Engine) reboot() {
 	}
 	e.rebootAt = e.now + rebootTime
 	e.board.System.Stayed() // what is meant is no crash
+	e.saveChanges()
 	e.stream.held = true
 	e.client.Close(ws.GoingAway, "restart")
 	e.sayPresence(offline) // a broker keeps the will of who says goodbye to itself

@@ -36,12 +36,17 @@ func (e *Engine) stepTrial() {
 	}
 }
 
+// brokerPatience is how long a new image waits for the broker, in nanoseconds.
+const brokerPatience = minute
+
 // prove collects what a new image has to show.
 func (e *Engine) prove() {
 	if e.link.up {
 		e.proof |= update.Linked
 	}
-	if e.brokerReady() {
+	// Orders come by the WebSocket too: a broker that is away is not the image's
+	// fault.
+	if e.brokerReady() || e.now-e.started >= brokerPatience {
 		e.proof |= update.BrokerReady
 	}
 	if e.stream.open {

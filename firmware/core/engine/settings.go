@@ -140,8 +140,28 @@ func (e *Engine) loadPicture() {
 	e.fps = min(int(stored[0]), maxFPS)
 }
 
-// savePicture keeps them over a restart.
+// saveTime is how long after the last change settings of the picture are saved,
+// in nanoseconds: people try out several, and flash wears.
+const saveTime = 30 * second
+
+// stepSave saves settings that have changed.
+func (e *Engine) stepSave() {
+	if e.saveAt != 0 && e.now >= e.saveAt {
+		e.saveChanges()
+	}
+}
+
+// saveChanges saves them now, if there are any: the camera is about to restart.
+// What cannot be saved is tried again with the next change.
+func (e *Engine) saveChanges() {
+	if e.saveAt != 0 {
+		_ = e.savePicture()
+	}
+}
+
+// savePicture keeps the settings of the picture over a restart.
 func (e *Engine) savePicture() error {
+	e.saveAt = 0
 	p := e.picture.Append(append(e.text[:0], byte(e.fps)))
 	if err := e.set.Set(config.Picture, p); err != nil {
 		return err

@@ -143,6 +143,39 @@ func TestSavedSettings(t *testing.T) {
 	}
 }
 
+// Changed settings are saved by themselves, half a minute after the last change,
+// and before a restart that is meant.
+func TestSettingsAreSavedByThemselves(t *testing.T) {
+	r, relay := started(t, usual())
+	relay.hello()
+	set := func(text string) {
+		if why := (controlled{r.e}).Set([]byte(text), false, nil); why != nil {
+			t.Fatalf("%s", why)
+		}
+	}
+	quality := func(cause hal.Cause) int {
+		r.restart(cause)
+		return r.connect().hello().Settings["quality"]
+	}
+	set(`{"quality":40}`)
+	r.run(29 * time.Second)
+	set(`{"quality":50}`)
+	r.run(29 * time.Second)
+	if got := quality(hal.PowerOn); got != 12 {
+		t.Errorf("saved at once: %d", got)
+	}
+	set(`{"quality":50}`)
+	r.run(31 * time.Second)
+	if got := quality(hal.PowerOn); got != 50 {
+		t.Errorf("not saved: %d", got)
+	}
+	set(`{"quality":33}`)
+	r.e.reboot()
+	if got := quality(hal.Software); got != 33 {
+		t.Errorf("not saved before a restart: %d", got)
+	}
+}
+
 // Stored settings of another firmware.
 func TestForeignPicture(t *testing.T) {
 	for name, stored := range map[string]string{

@@ -81,6 +81,7 @@ func (e streamEvents) OnEvent(ev *wsclient.Event) {
 // closeStream ends the connection for an update, after the message that is open
 // and what is to be said.
 func (e *Engine) closeStream() {
+	e.saveChanges()
 	e.stream.held = true
 	e.streamer.Quiesce(e.now, finishTime)
 	if !e.stream.open {
