@@ -6,7 +6,7 @@ LDFLAGS := -s -w -X main.version=$(VERSION)
 
 export CGO_ENABLED ?= 0
 
-.PHONY: all run build test race fuzz bench lint e2e tools clean
+.PHONY: all run build firmware test race fuzz bench lint e2e tools clean
 
 all: build
 
@@ -17,6 +17,10 @@ run: build
 ## build: bin/relay and bin/vcam
 build:
 	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/ ./cmd/...
+
+## firmware: the image of an ESP32-CAM, with TinyGo; KEY=release.pem signs it
+firmware:
+	@firmware/esp32/build.sh
 
 ## tools: the programs that tests run: Chromium, ffmpeg, Mosquitto, Python
 tools:

@@ -18,8 +18,11 @@ import (
 
 // imageBuild packs a payload into an image.
 func imageBuild(args []string, stdout, stderr io.Writer) error {
-	f := newImageFlags("build", "PAYLOAD", "packs a payload, as it is, into an image for virtual cameras.", stderr)
+	f := newImageFlags("build", "PAYLOAD", "packs a payload, as it is, into an image for virtual cameras; with --elf, a program for an ESP32.", stderr)
 	var h image.Header
+	program := f.Bool("elf", false, "the payload is a program that TinyGo has linked for an ESP32 (-o camera.elf)")
+	var factory factoryFlags
+	factory.register(f.FlagSet)
 	texts := map[string]string{}
 	for name, usage := range map[string]string{
 		"board": "`name` of the board it is for, like vcam", "chip": "`name` of the chip it is for, like host", "version": "version `text` for people, like 1.2.0",
@@ -40,6 +43,9 @@ func imageBuild(args []string, stdout, stderr io.Writer) error {
 	payloadName, err := f.parse(args)
 	if err != nil {
 		return err
+	}
+	if *program && texts["chip"] == "" {
+		texts["chip"] = elfChip
 	}
 	for _, name := range []string{"board", "chip", "version"} {
 		if texts[name] == "" {
@@ -64,7 +70,10 @@ func imageBuild(args []string, stdout, stderr io.Writer) error {
 	if err := nextKeys(&h, next); err != nil {
 		return err
 	}
-	content, err := pack(&h, payloadName, *slot)
+	if err := factory.check(*program); err != nil {
+		return err
+	}
+	content, err := pack(&h, payloadName, *slot, *program)
 	if err != nil {
 		return err
 	}
@@ -75,7 +84,14 @@ func imageBuild(args []string, stdout, stderr io.Writer) error {
 		}
 		signing.Sign(&h, content, private)
 	}
-	return finishImage(*out, content, stdout)
+	flashed, err := factory.make(content)
+	if err != nil {
+		return err
+	}
+	if err := finishImage(*out, content, stdout); err != nil || flashed == nil {
+		return err
+	}
+	return factory.write(flashed, stdout)
 }
 
 // uint32Flag is like flag.UintVar for a number of 32 bits on every machine.
@@ -118,8 +134,28 @@ func nextKeys(h *image.Header, files []string) error {
 	return nil
 }
 
-// pack returns the image with the payload, filled up to whole words.
-func pack(h *image.Header, payloadName string, slot uint64) ([]byte, error) {
+// pack returns the image with the payload, filled up to whole words, or with a
+// program.
+func pack(h *image.Header, payloadName string, slot uint64, program bool) ([]byte, error) {
+	build := packPayload
+	if program {
+		build = packELF
+	}
+	content, err := build(h, payloadName, slot)
+	if err != nil {
+		return nil, err
+	}
+	if reasons := h.Check(); reasons != 0 {
+		var list []error
+		for r := range reasons.All {
+			list = append(list, buildError(h, r))
+		}
+		return nil, errors.Join(list...)
+	}
+	return content, nil
+}
+
+func packPayload(h *image.Header, payloadName string, slot uint64) ([]byte, error) {
 	most := int64(min(slot, image.MaxLength)) - image.HeaderSize
 	if most < 4 {
 		return nil, fmt.Errorf("--slot %d has no room for a header and a payload", slot)
@@ -134,13 +170,6 @@ func pack(h *image.Header, payloadName string, slot uint64) ([]byte, error) {
 	content := signing.Pack(h, payload)
 	if int64(len(content)) > most+image.HeaderSize {
 		return nil, fmt.Errorf("payload %s does not fit a slot of %d bytes", payloadName, slot)
-	}
-	if reasons := h.Check(); reasons != 0 {
-		var list []error
-		for r := range reasons.All {
-			list = append(list, buildError(h, r))
-		}
-		return nil, errors.Join(list...)
 	}
 	return content, nil
 }
@@ -160,7 +189,10 @@ func buildError(h *image.Header, r image.Reason) error {
 	case image.BadBase:
 		return fmt.Errorf("--base %d must be below --build %d", h.Base, h.Build)
 	case image.BadLayout:
-		return fmt.Errorf("--chip %s needs an image with load segments, which cannot be made from a plain payload; --chip host is for virtual cameras", h.Chip.String())
+		if h.Layout == image.ESP32 {
+			return fmt.Errorf("--chip %s cannot run a program for an ESP32: leave --chip out with --elf", h.Chip.String())
+		}
+		return fmt.Errorf("--chip %s needs an image with load segments, which is made with --elf from a program; --chip host is for virtual cameras", h.Chip.String())
 	}
 	return r
 }
