@@ -67,13 +67,16 @@ func Run(c Config) (Counts, error) {
 			return r.Counts(), errors.New("the jobs do not come to an end")
 		}
 	}
-	r.next = r.clock().Add(1000 * time.Hour)
+	r.next = r.clock().Add(never)
 	if err := w.Run(20 * time.Minute); err != nil {
 		return r.Counts(), err
 	}
 	err = r.settled()
 	return r.Counts(), err
 }
+
+// never is later than the end of a run.
+const never = 1000 * time.Hour
 
 // relay is what is around the coordinator in a real relay; it is the world's
 // brain.
@@ -280,6 +283,9 @@ func (r *relay) over(j ota.Job) {
 	r.job = ""
 	r.done++
 	r.next = r.clock().Add(time.Duration(r.Rand(180)) * time.Second)
+	if r.done >= r.conf.Jobs { // one that was on its way when enough had ended
+		r.next = r.clock().Add(never)
+	}
 }
 
 // settled looks at what is left in the end.
