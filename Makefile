@@ -31,6 +31,7 @@ tools:
 # else runs beside them.
 test: tools lint
 	$(GO) test $$($(GO) list ./... | grep -v /e2e)
+	cd firmware/esp32 && $(GO) vet ./... && $(GO) test ./...
 	$(GO) test ./e2e/...
 
 ## race: the same with the race detector, which needs a C compiler
